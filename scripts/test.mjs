@@ -1,0 +1,66 @@
+// Runs the tests: everything, or what is named.
+//
+//   npm test [-- [--no-real-parts] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
+//
+// --no-real-parts leaves out the suites that run BuildStream, nginx or containers, and the set-up for them.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+const suitesOfRealParts = ['bst', 'nginx', 'compose'].map((name) => join('test', name, '/'));
+const optionsWithValue = new Set(['--test-name-pattern', '--test-skip-pattern', '--test-concurrency']);
+
+let realParts = true;
+const options = [];
+const named = [];
+const args = process.argv.slice(2);
+while (args.length > 0) {
+  const arg = args.shift();
+  if (arg === '--no-real-parts') realParts = false;
+  else if (optionsWithValue.has(arg)) options.push(`${arg}=${args.shift()}`);
+  else (arg.startsWith('--') ? options : named).push(arg);
+}
+
+const files = named.length > 0 ? named : testFiles();
+// Without a name, node --test would look for files itself, and run our support modules as tests.
+if (files.length === 0) {
+  console.error('no test files');
+  process.exit(1);
+}
+// Node strips the types itself from 22.18 on; before that it has to be asked, and warns.
+const stripTypes = process.features.typescript
+  ? []
+  : ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'];
+
+if (realParts) await run([...stripTypes, join('test', 'support', 'set-up.ts')]);
+await run([
+  ...stripTypes,
+  '--test',
+  '--test-reporter=spec',
+  // The suites wait for other processes more than they compute; one at a time would leave a small machine idle.
+  `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
+  '--test-timeout=600000',
+  ...options,
+  ...files,
+]);
+
+/** Every test file of the tree; the long ones only run when they are named. */
+function testFiles() {
+  return readdirSync('test', { recursive: true })
+    .map((name) => join('test', name))
+    .filter((path) => path.endsWith('.test.ts') && !path.endsWith('.long.test.ts'))
+    .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
+    .sort();
+}
+
+/** Ends with the program's own exit code where that is not 0. */
+async function run(nodeArguments) {
+  const child = spawn(process.execPath, nodeArguments, { stdio: 'inherit' });
+  const passOn = () => child.kill('SIGTERM');
+  process.once('SIGTERM', passOn);
+  const [code] = await once(child, 'exit');
+  process.off('SIGTERM', passOn);
+  if (code !== 0) process.exit(code ?? 1);
+}

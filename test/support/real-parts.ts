@@ -1,0 +1,137 @@
+// The programs that are not ours and that tests run for real: which there are, whether this machine has
+// them, and how to get them. A test that needs one is registered with `testWith`, so that where the part
+// is missing the test is counted as skipped, with the reason, or fails where CI promises a whole machine.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext, TestOptions } from 'node:test';
+
+interface RealPart {
+  name: string;
+  /** Debian packages that bring it. */
+  packages: string[];
+  /** Whether it can be used now. Asked again after an installation. */
+  present(): boolean;
+}
+
+/** System Python: the one that Debian's packages are made for, whatever `python3` on the PATH may be. */
+export const systemPython = '/usr/bin/python3';
+
+const realParts = [
+  {
+    name: 'buildstream',
+    packages: ['buildstream', 'bubblewrap'],
+    // 2.x answers to the same name and speaks another protocol.
+    present: () =>
+      python('import buildstream; assert buildstream.__version__.startswith("1.6.")') && has('bst'),
+  },
+  {
+    name: 'buildstream-protos',
+    packages: ['python3-buildstream'],
+    present: () => python('import buildstream._protos'),
+  },
+  { name: 'nginx', packages: ['nginx'], present: () => has('nginx') },
+  { name: 'openssl', packages: ['openssl'], present: () => has('openssl') },
+  { name: 'prometheus', packages: ['prometheus'], present: () => has('prometheus') && has('promtool') },
+  {
+    name: 'docker',
+    packages: ['docker.io', 'docker-compose'],
+    present: () => has('docker') && has('docker-compose'),
+  },
+] as const satisfies RealPart[];
+
+export type RealPartName = (typeof realParts)[number]['name'];
+
+/** Full path of a program, looked for where root would find it too; undefined when there is none. */
+export function findCommand(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, name)).find((path) => isExecutable(path));
+}
+
+/** Test options that skip, with a sentence, where one of the parts is missing; throws instead where CI is set. */
+export function needs(...names: RealPartName[]): { skip: string | false } {
+  const missing = realParts.filter((part) => names.includes(part.name) && !part.present());
+  if (missing.length === 0) return { skip: false };
+  const sentence = `needs ${listed(missing)}: not on this machine (Debian: apt-get install ${packagesOf(missing).join(' ')})`;
+  if (process.env['CI'] === 'true') throw new Error(sentence);
+  return { skip: sentence };
+}
+
+/** `test` for tests that need these parts. Counted one by one as skipped where a part is missing. */
+export function testWith(...names: RealPartName[]) {
+  const needed = needs(...names);
+  return (name: string, body: (t: TestContext) => Promise<void>, options: TestOptions = {}): void => {
+    void test(name, { timeout: 240_000, ...options, ...needed }, body);
+  };
+}
+
+/** Installs with apt what is missing, if this process may; says what it does and what stays missing. */
+export function installRealParts(say: (line: string) => void): void {
+  const missing = missingParts();
+  if (missing.length === 0) return;
+  const packages = packagesOf(missing);
+  if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
+    say(`missing: ${listed(missing)}; only root on Debian or Ubuntu can have them installed from here`);
+  } else {
+    say(`installing with apt-get: ${packages.join(' ')}`);
+    if (!withoutDaemons(() => aptInstall(packages))) say('apt-get did not succeed; its last lines are above');
+  }
+  for (const { name } of missingParts()) {
+    say(`without ${name}: the tests that need it are ${process.env['CI'] === 'true' ? 'failed' : 'skipped'}`);
+  }
+}
+
+function missingParts() {
+  return realParts.filter((part) => !part.present());
+}
+
+function listed(parts: RealPart[]): string {
+  return parts.map(({ name }) => name).join(', ');
+}
+
+function packagesOf(parts: RealPart[]): string[] {
+  return parts.flatMap((part) => part.packages);
+}
+
+/** Indexes are only fetched when the installation does not work with those that are there. */
+function aptInstall(packages: string[]): boolean {
+  const install = ['install', '--yes', '--no-install-recommends', ...packages];
+  return aptGet(install) || (aptGet(['update']) && aptGet(install));
+}
+
+function aptGet(args: string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('apt-get', ['--quiet', '--quiet', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
+}
+
+/** Debian's own way to say that an installation starts no service; what is there already stays as it is. */
+function withoutDaemons<T>(action: () => T): T {
+  const policy = '/usr/sbin/policy-rc.d';
+  if (existsSync(policy)) return action();
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return action();
+  } finally {
+    rmSync(policy);
+  }
+}
+
+function has(command: string): boolean {
+  return findCommand(command) !== undefined;
+}
+
+function python(statement: string): boolean {
+  return (
+    existsSync(systemPython) && spawnSync(systemPython, ['-c', statement], { stdio: 'ignore' }).status === 0
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
