@@ -1,0 +1,108 @@
+import { chown, mkdir, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyObject } from 'node:crypto';
+import { signedCertificate } from './certificate.ts';
+import { listFileName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
+import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
+import { serverFiles } from './server-pair.ts';
+
+/** Names of the first client's files: those of the seed's page. */
+export const clientFiles = { certificate: 'client.crt', key: 'client.key' } as const;
+
+export interface InitOptions {
+  /** The certificates' folder; made if it is not there. */
+  folder: string;
+  /** Host names and addresses in the server's certificate; the first becomes its common name. */
+  names: readonly string[];
+  now?: () => Date;
+}
+
+/** A certificate that says why it was not made. */
+export class IncompletePairError extends Error {
+  override readonly name = 'IncompletePairError';
+}
+
+const tenYearsDays = 3650;
+const dayMs = 86_400_000;
+// A client whose clock is a little behind should not find the certificate not valid yet.
+const clockSkewMs = 5 * 60_000;
+
+/**
+ * Makes what is missing and overwrites nothing: the server's pair; and, where nobody has been authorised yet, a
+ * first client's pair with the list that holds its certificate. Names of the files made.
+ * Rejects with IncompletePairError where a certificate is there without its key.
+ */
+export async function initCertificates(options: InitOptions): Promise<string[]> {
+  const { folder, names } = options;
+  await mkdir(folder, { recursive: true });
+  const now = options.now?.() ?? new Date();
+  const validity = {
+    notBefore: new Date(now.getTime() - clockSkewMs),
+    notAfter: new Date(now.getTime() + tenYearsDays * dayMs),
+  };
+  const made = await makePair(folder, serverFiles, (key) =>
+    signedCertificate({ commonName: names[0] ?? 'localhost', purpose: 'server', names, key, ...validity }),
+  );
+  const { lists } = await readCertificateFolder(folder);
+  // Whoever brings a list has clients; one more pair that is not on it would only confuse.
+  if (lists.length > 0) return made;
+  made.push(
+    ...(await makePair(folder, clientFiles, (key) =>
+      signedCertificate({ commonName: 'client', purpose: 'client', key, ...validity }),
+    )),
+  );
+  const clientCertificate = await readIfThere(join(folder, clientFiles.certificate));
+  await writeNew(folder, listFileName, clientCertificate ?? '', 0o644);
+  return [...made, listFileName];
+}
+
+async function makePair(
+  folder: string,
+  files: { certificate: string; key: string },
+  certificateFor: (key: KeyObject) => string,
+): Promise<string[]> {
+  const certificate = await readIfThere(join(folder, files.certificate));
+  const oldKey = await readIfThere(join(folder, files.key));
+  if (certificate !== undefined) {
+    // A client keeps its key to itself: only the server's is needed here.
+    if (oldKey !== undefined || files === clientFiles) return [];
+    throw new IncompletePairError(
+      `${files.certificate} is there without ${files.key}: put its key beside it, or remove it to have a new pair made`,
+    );
+  }
+  if (oldKey !== undefined) {
+    await writeNew(folder, files.certificate, certificateFor(usableKey(files.key, oldKey)), 0o644);
+    return [files.certificate];
+  }
+  const key = newPrivateKey();
+  await writeNew(folder, files.key, privateKeyPem(key), 0o600);
+  await writeNew(folder, files.certificate, certificateFor(key), 0o644);
+  return [files.key, files.certificate];
+}
+
+function usableKey(file: string, pem: string): KeyObject {
+  try {
+    return ecPrivateKey(pem);
+  } catch {
+    throw new IncompletePairError(
+      `${file} is there without its certificate, and is no plain EC key that one could be made for: ` +
+        'put the certificate beside it, or remove it to have a new pair made',
+    );
+  }
+}
+
+/** Writes a file that must not exist yet, and gives it to the owner of the folder when run by root. */
+async function writeNew(folder: string, name: string, text: string, mode: number): Promise<void> {
+  const file = await open(join(folder, name), 'wx', mode);
+  try {
+    await file.writeFile(text);
+    await file.chmod(mode);
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = await stat(folder);
+      await chown(join(folder, name), uid, gid);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

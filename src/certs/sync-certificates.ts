@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from 'node:util';
+import { authorizedList } from './authorized-list.ts';
+import type { AuthorizedCertificate } from './authorized-list.ts';
+import { pemCertificate, signedCertificate } from './certificate.ts';
+import { readCertificateFolder } from './certificate-folder.ts';
+import type { FolderContents } from './certificate-folder.ts';
+import type { Finding } from './finding.ts';
+import { installCopy, readCopy } from './installed-copy.ts';
+import type { CopyContents, Owner } from './installed-copy.ts';
+import { newPrivateKey } from './key-pair.ts';
+import { serverFiles, serverPair } from './server-pair.ts';
+
+export interface SyncOptions {
+  /** The certificates' folder. */
+  folder: string;
+  /** Where nginx's copy goes. */
+  out: string;
+  /** Who gets the copy; without it, whoever runs this. */
+  owner?: Owner;
+  now?: () => Date;
+}
+
+export interface SyncResult {
+  /** A usable copy is in place: from this round or, when the pair is broken, an earlier one. */
+  ready: boolean;
+  /** This round replaced the copy. */
+  changed: boolean;
+  certificates: AuthorizedCertificate[];
+  findings: Finding[];
+}
+
+/**
+ * One round: checks the folder and, where its meaning has changed, replaces nginx's copy.
+ * Broken parts become findings and never reach nginx. Rejects when a file cannot be read or written;
+ * the copy in use then stays as it is.
+ */
+export async function syncCertificates(options: SyncOptions): Promise<SyncResult> {
+  return await syncContents(await readCertificateFolder(options.folder), options);
+}
+
+/** The same for contents that were read before. */
+export async function syncContents(contents: FolderContents, options: SyncOptions): Promise<SyncResult> {
+  const now = options.now?.() ?? new Date();
+  const previous = await readCopy(options.out);
+  const list = authorizedList(contents.lists, now);
+  const server = serverPair(contents.serverCertificate, contents.serverKey, now);
+  const findings = [...server.findings, ...list.findings];
+  if (!server.pair) {
+    const fate = previous
+      ? 'the pair in use stays in use until this is mended'
+      : 'nothing can be served until this is mended; `weir certs init` makes a pair where there is none';
+    findings.push({ severity: 'error', file: serverFiles.certificate, message: fate });
+  }
+  const certificatePem = server.pair?.certificatePem ?? previous?.serverCertificate;
+  const keyPem = server.pair?.keyPem ?? previous?.serverKey;
+  const result = { certificates: list.certificates, findings };
+  if (certificatePem === undefined || keyPem === undefined)
+    return { ready: false, changed: false, ...result };
+  const wanted: CopyContents = {
+    serverCertificate: certificatePem,
+    serverKey: keyPem,
+    authorized: authorizedPem(list.certificates, previous),
+    fingerprints: fingerprintMap(list.certificates),
+  };
+  const changed = previous === undefined || !isDeepStrictEqual(previous, wanted);
+  if (changed) await installCopy(options.out, wanted, options.owner);
+  return { ready: true, changed, ...result };
+}
+
+function authorizedPem(
+  certificates: readonly AuthorizedCertificate[],
+  previous: CopyContents | undefined,
+): string {
+  if (certificates.length > 0) {
+    return certificates.map(({ certificate }) => pemCertificate(certificate.raw)).join('');
+  }
+  // Not made anew each time: that would be a change for nginx to reload.
+  if (previous?.fingerprints === fingerprintMap([])) return previous.authorized;
+  return throwawayCertificate();
+}
+
+/** nginx does not start with an empty list. Nobody holds this one's key, and its fingerprint is in no map. */
+function throwawayCertificate(): string {
+  return signedCertificate({
+    commonName: 'nobody is authorised yet',
+    purpose: 'client',
+    key: newPrivateKey(),
+    notBefore: new Date(0),
+    notAfter: new Date(1),
+  });
+}
+
+function fingerprintMap(certificates: readonly AuthorizedCertificate[]): string {
+  return certificates.map(({ sha1, sha256 }) => `"${sha1}" "${sha256}";\n`).join('');
+}
