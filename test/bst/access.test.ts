@@ -63,27 +63,24 @@ behaviour('4. the push port refuses a client without a certificate, and says wha
 
 behaviour("5. the push port refuses a stranger's certificate, and says how to get on the list", async (t) => {
   const site = await startSite(t);
-  const { certificate, key } = site.certificates.clients.stranger;
-  const remote = { ...site.push, clientCert: certificate, clientKey: key };
-  await assertRefused(t, remote, 'not authorised to push.*authorized\\.crt');
+  await assertRefused(t, site.pushAs(site.refused.stranger), 'not authorised to push.*authorized\\.crt');
 });
 
 behaviour(
   '6. the push port refuses an expired certificate although it is on the list, and says so',
   async (t) => {
     const site = await startSite(t);
-    const { certificate, key } = site.certificates.clients.expired;
-    await assertRefused(t, { ...site.push, clientCert: certificate, clientKey: key }, 'has expired');
+    await assertRefused(t, site.pushAs(site.refused.expired), 'certificate has expired');
   },
 );
 
 behaviour('7. an expired server certificate is named by the client, and nothing hangs', async (t) => {
-  const site = await startSite(t, { server: 'expired' });
+  const site = await startSite(t, { server: { validity: 'expired' } });
   await assertRefused(t, site.push, '(certificate verify failed|CERTIFICATE_VERIFY_FAILED)');
 });
 
 behaviour('8. a server certificate for another host is named by the client, and nothing hangs', async (t) => {
-  const site = await startSite(t, { server: 'elsewhere' });
+  const site = await startSite(t, { server: { names: ['cache.example'] } });
   await assertRefused(t, site.push, 'Peer name localhost is not in peer certificate');
 });
 

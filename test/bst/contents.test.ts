@@ -25,13 +25,10 @@ behaviour(
   async (t) => {
     await assertRoundTrip(t, {
       'bin/run': { executable: '#!/bin/sh\nexit 0\n' },
-      // The same bytes twice, once not executable: on the volume they are one blob.
-      'share/run.txt': '#!/bin/sh\nexit 0\n',
       'bin/run-too': { symlinkTo: 'run' },
       'share/missing': { symlinkTo: '../nowhere' },
       'share/absolute': { symlinkTo: '/etc/hostname' },
       'share/empty.txt': '',
-      'share/empty.sh': { executable: '' },
       'var/empty': { emptyFolder: true },
       'share/ünïcödé name.txt': 'a name beyond ASCII, with a space\n',
     });
