@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { signedCertificate } from '../../src/certs/certificate.ts';
 import { ecPrivateKey, newPrivateKey, privateKeyPem } from '../../src/certs/key-pair.ts';
 
@@ -56,6 +58,17 @@ export async function newClient(
   await mkdir(folder, { recursive: true });
   await writeFile(pair.certificateFile, certificatePem);
   await writeFile(pair.keyFile, privateKeyPem(key), { mode: 0o600 });
+  return await readPair(pair.certificateFile, pair.keyFile);
+}
+
+/** A client pair of openssl's own making: with the command that BuildStream's manual gives, save for an EC key. */
+export async function newOpensslClient(folder: string, name: string): Promise<TestPair> {
+  await mkdir(folder, { recursive: true });
+  const pair = { certificateFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const form = ['-x509', '-sha256', '-days', '3650', '-nodes', '-batch', '-subj', `/CN=${name}`];
+  const files = ['-out', pair.certificateFile, '-keyout', pair.keyFile];
+  await promisify(execFile)('openssl', ['req', '-new', ...key, ...form, ...files]);
   return await readPair(pair.certificateFile, pair.keyFile);
 }
 

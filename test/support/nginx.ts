@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -75,6 +75,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
     onRound: () => undefined,
     onFailure: () => undefined,
   });
+  const watcherLog = await open(join(run, 'watcher.log'), 'a');
   const watcher = spawn('sh', [join(nginxFolder, 'reload-on-change.sh')], {
     env: {
       PATH: searchPath(),
@@ -83,7 +84,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
       NGINX_CONFIG: config,
       NGINX_RELOAD_SECONDS: '0.2',
     },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', watcherLog.fd],
   });
   const workers = async () => await currentWorkers(nginx);
   return {
@@ -104,6 +105,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
     stop: async () => {
       ending.abort();
       await Promise.all([watching, ended(watcher), ended(nginx)]);
+      await watcherLog.close();
     },
   };
 }
