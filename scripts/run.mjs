@@ -45,7 +45,9 @@ function suitableNode() {
 /** Compiles src/ to dist/; a second run with nothing changed takes a fraction of a second. */
 function build(node) {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { status } = spawnSync(node, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(node, [tsc, '-p', join(root, 'tsconfig.build.json')], {
+    stdio: ['ignore', 2, 2],
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 

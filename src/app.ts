@@ -1,0 +1,180 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HealthState } from 'nice-grpc-server-health';
+import type { Clock } from './core/clock.ts';
+import type { Logger, Observer, Role } from './core/observer.ts';
+import { opsServer } from './http/ops-server.ts';
+import type { Readiness } from './http/readiness.ts';
+import { doubtScrubber } from './janitor/scrubber.ts';
+import { sweep } from './janitor/sweeper.ts';
+import { startVolumeWatch } from './janitor/volume-watch.ts';
+import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
+import type { TemporaryAges } from './store/temporary-files.ts';
+import { openVolume, type VolumeOptions } from './store/volume.ts';
+import { withLog } from './telemetry/logging-observer.ts';
+import { prometheusMetrics } from './telemetry/metrics.ts';
+
+/** What a server is made of. */
+export interface AppOptions {
+  readonly volume: VolumeOptions;
+  readonly listeners: readonly ListenerOptions[];
+  /** `host:port` of the operations port, if there is one. */
+  readonly opsListen: string | undefined;
+  readonly uploadResumeMs: number;
+  readonly drainMs: number;
+}
+
+/** A running server. */
+export interface App {
+  readonly listeners: readonly { role: Role; port: number }[];
+  readonly opsPort: number | undefined;
+  /** Stops being ready, lets calls end or cuts them when the time is up, and resolves when nothing is under way. */
+  stop(): Promise<void>;
+}
+
+const hour = 3_600_000;
+const sweepEveryMs = 30_000;
+/** For calls that were cut to put their files away. */
+const tidyMs = 5000;
+
+/** The composition root: opens the volume, then the doors. Rejects with what to do about it when something cannot be had. */
+export async function startApp(options: AppOptions, logger: Logger): Promise<App> {
+  const clock: Clock = Date.now;
+  const metrics = prometheusMetrics();
+  const calls = countedCalls(withLog(metrics.observer, logger));
+  let doubt: (hash: string) => void = () => {};
+  const observer: Observer = {
+    ...calls.observer,
+    doubted(hash, reason) {
+      calls.observer.doubted(hash, reason);
+      doubt(hash);
+    },
+  };
+
+  const volume = await openVolume(options.volume, clock, observer, logger);
+  const scrubber = doubtScrubber(volume.layout, clock, observer, logger);
+  doubt = (hash) => scrubber.doubt(hash);
+  const watch = startVolumeWatch(volume, logger);
+  metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });
+
+  const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
+  const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
+
+  const health = HealthState();
+  let draining = false;
+  const readiness = { current: () => readinessOf(watch.state(), draining) };
+  const { blobs, references, trees } = volume;
+  const listeners: Listener[] = [];
+  let ops: Server | undefined;
+
+  async function stop(): Promise<void> {
+    draining = true;
+    health.setStatus('unhealthy');
+    await drain(listeners, options.drainMs, logger);
+    await calls.ended(tidyMs);
+    sweeping.stop();
+    watch.stop();
+    await scrubber.stop();
+    ops?.close();
+    ops?.closeAllConnections();
+  }
+
+  try {
+    for (const listener of options.listeners) {
+      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+    }
+    if (options.opsListen !== undefined) {
+      const sources = {
+        readiness,
+        metricsContentType: metrics.contentType,
+        metricsText: () => metrics.text(),
+      };
+      ops = await listening(opsServer(sources), options.opsListen);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    listeners: listeners.map(({ role, port }) => ({ role, port })),
+    opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
+    stop,
+  };
+}
+
+/** Reads go on while uploads cannot be taken: only a volume that does not answer keeps traffic away. */
+function readinessOf(
+  volume: { answers: boolean; writable: boolean; reason: string },
+  draining: boolean,
+): Readiness {
+  const reasons = volume.reason === '' ? [] : [volume.reason];
+  if (draining) reasons.push('the server is stopping');
+  return { ready: volume.answers && !draining, reasons };
+}
+
+/** Lets calls end by themselves; those that have not when the time is up are cut. */
+async function drain(listeners: readonly Listener[], patienceMs: number, logger: Logger): Promise<void> {
+  const timer = setTimeout(() => {
+    logger.warn('calls were still under way when the time to drain was up; they are cut', {
+      seconds: patienceMs / 1000,
+    });
+    for (const listener of listeners) listener.cut();
+  }, patienceMs);
+  const results = await Promise.allSettled(listeners.map((listener) => listener.drain()));
+  clearTimeout(timer);
+  for (const result of results) {
+    if (result.status === 'rejected')
+      logger.warn('a listener did not stop in order', { error: String(result.reason) });
+  }
+}
+
+/** Knows when no call is under way any more. */
+function countedCalls(observer: Observer): { observer: Observer; ended(patienceMs: number): Promise<void> } {
+  let underWay = 0;
+  let whenNone: (() => void) | undefined;
+  return {
+    observer: {
+      ...observer,
+      callBegan(role) {
+        underWay++;
+        observer.callBegan(role);
+      },
+      callEnded(role) {
+        observer.callEnded(role);
+        if (--underWay === 0) whenNone?.();
+      },
+    },
+    async ended(patienceMs) {
+      if (underWay === 0) return;
+      await new Promise<void>((resolve) => {
+        whenNone = resolve;
+        setTimeout(resolve, patienceMs).unref();
+      });
+    },
+  };
+}
+
+/** Repeats a piece of maintenance; one that fails is logged and tried again next time. */
+function every(milliseconds: number, work: () => Promise<unknown>, logger: Logger): { stop(): void } {
+  let running = false;
+  const run = async () => {
+    if (running) return;
+    running = true;
+    await work().catch((error: unknown) => logger.error('maintenance failed', { error: String(error) }));
+    running = false;
+  };
+  const timer = setInterval(() => void run(), milliseconds);
+  timer.unref();
+  void run();
+  return { stop: () => clearInterval(timer) };
+}
+
+async function listening(server: Server, address: string): Promise<Server> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(address.slice(at + 1)), host, resolve);
+  });
+  return server;
+}

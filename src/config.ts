@@ -1,0 +1,117 @@
+import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
+
+/** Where a listener is: `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
+const address = makeValidator<string>((input) => {
+  if (/^unix:\/.+$/.test(input) || /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(input)) return input;
+  throw new Error('expected host:port, [ipv6]:port or unix:/absolute/path');
+});
+
+const optionalAddress = makeValidator<string | undefined>((input) => {
+  if (input === '' || input === 'none') return undefined;
+  return address()._parse(input);
+});
+
+const seconds = makeValidator<number>((input) => {
+  const value = Number(input);
+  if (input.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new Error('expected a number of seconds, 0 or more');
+});
+
+const bytes = makeValidator<number | undefined>((input) => {
+  if (input === '') return undefined;
+  const value = Number(input);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new Error('expected a number of bytes, like 2000000000 or 2e9');
+});
+
+/** Every setting there is: what it means, its unit and its default. `weir serve --help` prints this. */
+export const settings = {
+  VOLUME: str({
+    default: './data',
+    desc: 'directory of the cache; an existing one of bst-artifact-server is served in place',
+  }),
+  PULL_LISTEN: address({ default: '127.0.0.1:11001', desc: 'listener that reads: host:port or unix:/path' }),
+  PUSH_LISTEN: optionalAddress({
+    default: '127.0.0.1:11002',
+    desc: 'listener that reads and writes; none for a server without push',
+  }),
+  OPS_LISTEN: optionalAddress({
+    default: '127.0.0.1:11080',
+    desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
+  }),
+  PUSH_HINT: str({
+    default: 'port 11002 with a client certificate',
+    desc: 'what a push on the pull listener is told to use',
+  }),
+  LEASE_SECONDS: seconds({
+    default: 3600,
+    desc: 'seconds for which a blob stays after any positive answer about it',
+  }),
+  HEAD_ROOM_MIN: bytes({
+    default: undefined,
+    desc: 'bytes that uploads leave free on the volume (default: 2e9, or a tenth of a volume below 20e9)',
+  }),
+  UPLOAD_RESUME_SECONDS: seconds({
+    default: 600,
+    desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
+  }),
+  DRAIN_SECONDS: seconds({ default: 30, desc: 'seconds that calls may take to end after SIGTERM' }),
+  LOG_LEVEL: str({
+    choices: ['error', 'warn', 'info', 'debug'] as const,
+    default: 'info',
+    desc: 'least important kind of log line; debug has one for each call',
+  }),
+  LOG_FORMAT: str({
+    choices: ['auto', 'json', 'pretty'] as const,
+    default: 'auto',
+    desc: 'auto: pretty on a terminal, else JSON lines',
+  }),
+  REFLECTION: bool({ default: false, desc: 'offer gRPC server reflection' }),
+};
+
+/** All settings, checked and frozen. Field names are the settings' in camel case. */
+export interface Config {
+  readonly volume: string;
+  readonly pullListen: string;
+  readonly pushListen: string | undefined;
+  readonly opsListen: string | undefined;
+  readonly pushHint: string;
+  readonly leaseSeconds: number;
+  readonly headRoomMin: number | undefined;
+  readonly uploadResumeSeconds: number;
+  readonly drainSeconds: number;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  readonly logFormat: 'auto' | 'json' | 'pretty';
+  readonly reflection: boolean;
+}
+
+/** What is wrong with the settings, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Throws ConfigError, naming every setting that is wrong and what it should be. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const checked = cleanEnv(environment, settings, {
+    reporter({ errors }) {
+      const lines = Object.entries(errors).map(
+        ([name, error]) => `${name}: ${error instanceof EnvError ? error.message : String(error)}`,
+      );
+      if (lines.length > 0) throw new ConfigError(lines.join('\n'));
+    },
+  });
+  return Object.freeze({
+    volume: checked.VOLUME,
+    pullListen: checked.PULL_LISTEN,
+    pushListen: checked.PUSH_LISTEN,
+    opsListen: checked.OPS_LISTEN,
+    pushHint: checked.PUSH_HINT,
+    leaseSeconds: checked.LEASE_SECONDS,
+    headRoomMin: checked.HEAD_ROOM_MIN,
+    uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
+    drainSeconds: checked.DRAIN_SECONDS,
+    logLevel: checked.LOG_LEVEL,
+    logFormat: checked.LOG_FORMAT,
+    reflection: checked.REFLECTION,
+  });
+}

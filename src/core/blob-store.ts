@@ -1,0 +1,68 @@
+import type { Digest } from './digest.ts';
+
+/** Why a blob is doubted: its size on disk is not the one asked for, or its bytes do not give its hash. */
+export type Doubt = 'wrong-size' | 'wrong-bytes' | 'unreadable';
+
+/** Blobs by digest. Every positive answer leases the blob: it stays readable for the lease time. */
+export interface BlobStore {
+  /**
+   * Those of the digests that are not here, each once, in the order of their first mention. All
+   * others are leased when the promise resolves. A blob of another size than asked for is missing;
+   * nothing is ever removed by asking.
+   */
+  findMissing(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
+
+  /**
+   * The whole blob, its bytes verified against the hash. For blobs that fit in memory.
+   * Rejects with 'not-found' when it is absent, of another size or damaged.
+   */
+  readWhole(digest: Digest): Promise<Uint8Array>;
+
+  /**
+   * Bytes [offset, offset + length) in chunks; 0 <= offset <= size, length >= 0.
+   * Resolves once the blob is known to be here, so that an absent one fails before the first byte.
+   * The last bytes of a blob that fails its verification are never given: the iteration then
+   * rejects with 'not-found'. The file is closed when the iteration ends, however it ends; a caller
+   * that does not iterate calls close().
+   */
+  read(digest: Digest, offset: number, length: number): Promise<BlobReading>;
+
+  /**
+   * Stores a small blob. Resolves when it is whole, verified and visible; leased.
+   * Rejects with 'digest-mismatch' or 'resource-exhausted', leaving nothing behind.
+   */
+  put(digest: Digest, bytes: Uint8Array): Promise<void>;
+
+  /**
+   * Begins or goes on with an upload. `name` tells uploads of one blob apart; `offset` is where the
+   * caller goes on: 0 starts anew, anything else must be what committedSize(name) says.
+   * Rejects with 'failed-precondition' for another offset and 'resource-exhausted' for want of room.
+   */
+  openUpload(name: string, digest: Digest, offset: number): Promise<Upload>;
+
+  /** How many bytes of an upload that was left unfinished are kept; 0 for an unknown name. */
+  committedSize(name: string): Promise<number>;
+}
+
+/** Part of a blob on its way out. */
+export interface BlobReading extends AsyncIterable<Uint8Array> {
+  close(): Promise<void>;
+}
+
+/** A blob on its way in. Exactly one of finish() and leave() ends it. */
+export interface Upload {
+  /** Bytes taken so far, those of earlier attempts included. */
+  readonly receivedBytes: number;
+
+  /** Rejects with 'digest-mismatch' as soon as there are more bytes than announced. */
+  write(chunk: Uint8Array): Promise<void>;
+
+  /** Verifies and publishes: visible, whole and leased when it resolves. Rejects with 'digest-mismatch' and leaves nothing. */
+  finish(): Promise<void>;
+
+  /**
+   * Gives up for now. What has been received is kept under the upload's name for a while, if
+   * `resumable` and worth it; resolves with how many bytes that is.
+   */
+  leave(resumable: boolean): Promise<number>;
+}

@@ -1,0 +1,55 @@
+import type { Doubt } from './blob-store.ts';
+
+/** Which door a call came in by, which decides what it may do: pull reads, push reads and writes. */
+export type Role = 'pull' | 'push';
+
+/** Who is calling, as far as that was verified in front of us. */
+export interface Identity {
+  /** SHA-256 of the client certificate, lower-case hex. */
+  readonly fingerprint: string;
+  /** Subject of the client certificate. */
+  readonly subject: string;
+}
+
+/** A successful push of references, for the log and the counters. */
+export interface Push {
+  readonly keys: readonly string[];
+  readonly root: string;
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly identity: Identity | undefined;
+}
+
+/**
+ * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
+ * BatchReadBlobs; `reference`: a key in GetReference.
+ */
+export type LookupKind = 'blob' | 'read' | 'reference';
+
+/** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
+export interface Observer {
+  callBegan(role: Role): void;
+  callEnded(role: Role): void;
+  lookedUp(kind: LookupKind, hits: number, misses: number): void;
+  /** Payload bytes that came in over a service, without framing. */
+  received(service: string, role: Role, bytes: number): void;
+  /** Payload bytes that went out over a service, without framing. */
+  sent(service: string, role: Role, bytes: number): void;
+  pushed(push: Push): void;
+  /** An upload whose bytes were not the ones announced. */
+  uploadMismatched(): void;
+  /** A stored blob that is not what its name says; the scrubber decides what becomes of it. */
+  doubted(hash: string, doubt: Doubt): void;
+  /** The scrubber has set a blob aside. */
+  quarantined(hash: string): void;
+  /** An upload was refused for want of room. */
+  refusedForSpace(): void;
+}
+
+/** Where log lines go. Fields are machine-readable; the message is for people. */
+export interface Logger {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}

@@ -1,0 +1,68 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ReadinessState } from './readiness.ts';
+
+/** What the operations port shows. */
+export interface OpsSources {
+  readonly readiness: ReadinessState;
+  readonly metricsContentType: string;
+  metricsText(): Promise<string>;
+}
+
+const index = `weir
+/metrics  Prometheus metrics
+/livez    200 while the process runs; never asks the volume
+/readyz   200 when traffic should come here, 503 with the reasons when not
+`;
+
+/** Plain HTTP for Prometheus and probes; has nothing that changes anything, so every method but GET and HEAD is refused. */
+export function opsServer(sources: OpsSources): Server {
+  const server = createServer((request, response) => {
+    answer(sources, request, response).catch(() => {
+      if (!response.headersSent) send(response, 500, 'the server failed to answer; its log says how\n');
+      else response.destroy();
+    });
+  });
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 10_000;
+  return server;
+}
+
+async function answer(
+  sources: OpsSources,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    return send(response, 405, 'only GET and HEAD are answered here\n');
+  }
+  const path = (request.url ?? '/').replace(/\?.*/, '');
+  switch (path) {
+    case '/':
+      return send(response, 200, index);
+    case '/livez':
+      return send(response, 200, 'alive\n');
+    case '/readyz': {
+      const { ready, reasons } = sources.readiness.current();
+      return send(response, ready ? 200 : 503, [ready ? 'ready' : 'not ready', ...reasons, ''].join('\n'));
+    }
+    case '/metrics':
+      return send(response, 200, await sources.metricsText(), sources.metricsContentType);
+    default:
+      return send(response, 404, `nothing is here; see /\n`);
+  }
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(body);
+}

@@ -1,0 +1,35 @@
+import {
+  type CapabilitiesServiceImplementation,
+  DigestFunction_Value,
+  SymlinkAbsolutePathStrategy_Value,
+} from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { parseInstanceName } from '../core/instance-name.ts';
+import { maxBatchBytes } from './limits.ts';
+
+/** build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. */
+export function capabilitiesService(): CapabilitiesServiceImplementation {
+  return {
+    getCapabilities(request) {
+      parseInstanceName(request.instanceName);
+      return Promise.resolve({
+        cacheCapabilities: {
+          digestFunctions: [DigestFunction_Value.SHA256],
+          // There is no action cache here, so nobody may update one, on either listener.
+          actionCacheUpdateCapabilities: { updateEnabled: false },
+          maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
+          symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
+          supportedCompressors: [],
+          supportedBatchUpdateCompressors: [],
+          maxCasBlobSizeBytes: 0n,
+        },
+        deprecatedApiVersion: version(2, 0),
+        lowApiVersion: version(2, 0),
+        highApiVersion: version(2, 3),
+      });
+    },
+  };
+}
+
+function version(major: number, minor: number) {
+  return { major, minor, patch: 0, prerelease: '' };
+}

@@ -1,0 +1,134 @@
+import pMap from 'p-map';
+import type { CallContext } from 'nice-grpc-common';
+import type { BlobStore } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import type { Observer } from '../core/observer.ts';
+import type { TreeStore } from '../core/tree-store.ts';
+import {
+  type BatchReadBlobsResponse_Response,
+  type BatchUpdateBlobsRequest_Request,
+  type BatchUpdateBlobsResponse_Response,
+  Compressor_Value,
+  type ContentAddressableStorageServiceImplementation,
+  type Digest as DigestMessage,
+} from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
+import type { WithCaller } from './caller.ts';
+import { treePages } from './get-tree.ts';
+import { maxBatchBytes } from './limits.ts';
+import { checkRequest } from './request-checks.ts';
+import { statusOf } from './status.ts';
+
+const service = 'ContentAddressableStorage';
+const blobsAtOnce = 16;
+const ok: StatusMessage = { code: 0, message: '', details: [] };
+
+/** build.bazel.remote.execution.v2.ContentAddressableStorage. */
+export function contentAddressableStorageService(
+  blobs: BlobStore,
+  trees: TreeStore,
+  observer: Observer,
+): ContentAddressableStorageServiceImplementation<WithCaller> {
+  async function readOne(digest: Digest): Promise<BatchReadBlobsResponse_Response> {
+    const answer = {
+      digest: toMessage(digest),
+      data: new Uint8Array(),
+      compressor: Compressor_Value.IDENTITY,
+    };
+    try {
+      return { ...answer, data: await blobs.readWhole(digest), status: ok };
+    } catch (error) {
+      return { ...answer, status: statusMessage(error) };
+    }
+  }
+
+  async function updateOne({ digest, data }: Update): Promise<BatchUpdateBlobsResponse_Response> {
+    const answer = { digest: toMessage(digest) };
+    try {
+      await blobs.put(digest, data);
+      return { ...answer, status: ok };
+    } catch (error) {
+      // BuildStream takes this status for "skipped" on the call, and for a failed build on a blob.
+      if (error instanceof CacheError && error.kind === 'resource-exhausted') throw error;
+      return { ...answer, status: statusMessage(error) };
+    }
+  }
+
+  return {
+    async findMissingBlobs(request, { signal }) {
+      checkRequest(request);
+      const digests = request.blobDigests.map((digest) => parseDigest(digest));
+      const missing = await blobs.findMissing(digests, signal);
+      const asked = new Set(digests.map(digestText)).size;
+      observer.lookedUp('blob', asked - missing.length, missing.length);
+      return { missingBlobDigests: missing.map(toMessage) };
+    },
+
+    async batchReadBlobs(request, { caller }) {
+      checkRequest(request);
+      const digests = request.digests.map((digest) => parseDigest(digest));
+      checkBatch(digests.map(({ sizeBytes }) => sizeBytes));
+      const responses = await pMap(digests, readOne, { concurrency: blobsAtOnce });
+      const hits = responses.filter(({ status }) => status?.code === 0).length;
+      observer.lookedUp('read', hits, responses.length - hits);
+      observer.sent(service, caller.role, totalBytes(responses));
+      return { responses };
+    },
+
+    async batchUpdateBlobs(request, { caller }) {
+      checkRequest(request);
+      // All of the batch is checked before any of it is stored.
+      const updates = request.requests.map(uncompressed);
+      checkBatch(updates.map(({ digest }) => digest.sizeBytes));
+      checkBatch(updates.map(({ data }) => data.length));
+      const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
+      observer.received(service, caller.role, totalBytes(updates));
+      return { responses };
+    },
+
+    getTree(request, context: CallContext) {
+      checkRequest(request);
+      return treePages(trees, request, context.signal);
+    },
+  };
+}
+
+/** One blob of a batch. */
+interface Update {
+  readonly digest: Digest;
+  readonly data: Uint8Array;
+}
+
+function uncompressed({ digest, data, compressor }: BatchUpdateBlobsRequest_Request): Update {
+  if (compressor !== Compressor_Value.IDENTITY) {
+    throw new CacheError(
+      'invalid-argument',
+      'compressed blobs are not offered here; send them as they are (IDENTITY)',
+    );
+  }
+  return { digest: parseDigest(digest), data };
+}
+
+function totalBytes(blobs: readonly { data: Uint8Array }[]): number {
+  return blobs.reduce((sum, { data }) => sum + data.length, 0);
+}
+
+function checkBatch(sizes: readonly number[]): void {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total > maxBatchBytes) {
+    throw new CacheError(
+      'invalid-argument',
+      `the batch has ${total} bytes, at most ${maxBatchBytes} fit (max_batch_total_size_bytes); use ByteStream for large blobs`,
+    );
+  }
+}
+
+function statusMessage(error: unknown): StatusMessage {
+  if (!(error instanceof CacheError)) throw error;
+  return { code: statusOf(error), message: error.message, details: [] };
+}
+
+function toMessage({ hash, sizeBytes }: Digest): DigestMessage {
+  return { hash, sizeBytes: BigInt(sizeBytes) };
+}

@@ -1,0 +1,14 @@
+/** Most bytes of blobs in one batch; advertised, so that clients make theirs fit. */
+export const maxBatchBytes = 4 * 1024 * 1024 - 128 * 1024;
+
+/**
+ * Longest message taken. Clients send what is advertised with an envelope around it, and up to 4 MiB
+ * in a Write; the rest is room for the digests of a batch of very small blobs.
+ */
+export const maxMessageBytes = 8 * 1024 * 1024;
+
+/** Calls at once on one connection. */
+export const maxStreamsPerConnection = 1000;
+
+/** How much of a stream a client may send ahead of us. The default of 64 KiB is slow over any distance. */
+export const flowControlWindow = 4 * 1024 * 1024;

@@ -1,0 +1,118 @@
+import { chmod, rm } from 'node:fs/promises';
+import type { ServerCredentials } from '@grpc/grpc-js';
+import { createServer, type Server } from 'nice-grpc';
+import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
+import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
+import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import type { BlobStore } from '../core/blob-store.ts';
+import type { Logger, Observer, Role } from '../core/observer.ts';
+import type { ReferenceStore } from '../core/reference-store.ts';
+import type { TreeStore } from '../core/tree-store.ts';
+import {
+  CapabilitiesDefinition,
+  ContentAddressableStorageDefinition,
+} from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { ReferenceStorageDefinition } from '../gen/buildstream/v2/buildstream.ts';
+import { descriptorSet } from '../gen/descriptor-set.ts';
+import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
+import { byteStreamService } from './byte-stream.ts';
+import { callMiddleware } from './call-middleware.ts';
+import { callerMiddleware } from './caller.ts';
+import { capabilitiesService } from './capabilities.ts';
+import { contentAddressableStorageService } from './content-addressable-storage.ts';
+import { errorMiddleware } from './error-middleware.ts';
+import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection } from './limits.ts';
+import { referenceStorageService } from './reference-storage.ts';
+import { roleMiddleware } from './role-middleware.ts';
+
+/** Where a listener listens and what may be done there. */
+export interface ListenerOptions {
+  readonly role: Role;
+  /** `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
+  readonly address: string;
+  /** Set when the identity headers come from our own TLS, in front of us or in this process. */
+  readonly identified: boolean;
+  /** Set to terminate TLS here. */
+  readonly credentials?: ServerCredentials;
+  readonly pushHint: string;
+  readonly reflection: boolean;
+}
+
+/** What the services stand on. */
+export interface ListenerParts {
+  readonly blobs: BlobStore;
+  readonly references: ReferenceStore;
+  readonly trees: TreeStore;
+  readonly health: HealthState;
+  readonly observer: Observer;
+  readonly logger: Logger;
+}
+
+/** An open listener. */
+export interface Listener {
+  readonly role: Role;
+  /** The port it got, when `address` asked for port 0; meaningless on a socket. */
+  readonly port: number;
+  /** Takes no new calls; resolves when those under way have ended. */
+  drain(): Promise<void>;
+  /** Ends what is still under way. */
+  cut(): void;
+}
+
+const unixPrefix = 'unix:';
+/** The proxy in front is in our group; nobody else may talk to us. */
+const socketMode = 0o660;
+
+/** Opens a listener. Rejects with the reason when the address cannot be had. */
+export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
+  const server = serverWithServices(options, parts);
+  const { address } = options;
+  // A killed process leaves its socket file behind, and binding to it would fail for ever.
+  const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
+  if (socket !== undefined) await rm(socket, { force: true });
+  const port = await server.listen(address, options.credentials);
+  if (socket !== undefined) await chmod(socket, socketMode);
+  return {
+    role: options.role,
+    port,
+    drain: () => server.shutdown(),
+    cut: () => server.forceShutdown(),
+  };
+}
+
+function serverWithServices(options: ListenerOptions, parts: ListenerParts): Server {
+  const { blobs, references, trees, observer, logger } = parts;
+  const server = createServer({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': maxStreamsPerConnection,
+    'grpc-node.flow_control_window': flowControlWindow,
+  })
+    // Outermost first: each sees what those behind it made of the call.
+    .use(prometheusServerMiddleware())
+    .use(callerMiddleware(options.role, options.identified))
+    .use(callMiddleware(logger, observer))
+    .use(errorMiddleware(logger))
+    .use(roleMiddleware(options.pushHint));
+  server.add(ByteStreamDefinition, byteStreamService(blobs, observer));
+  server.add(ContentAddressableStorageDefinition, contentAddressableStorageService(blobs, trees, observer));
+  server.add(CapabilitiesDefinition, capabilitiesService());
+  server.add(ReferenceStorageDefinition, referenceStorageService(references, observer));
+  server.add(HealthDefinition, HealthServiceImpl(parts.health));
+  if (options.reflection) {
+    const names = [
+      ByteStreamDefinition,
+      ContentAddressableStorageDefinition,
+      CapabilitiesDefinition,
+      ReferenceStorageDefinition,
+    ];
+    server.add(
+      ServerReflectionService,
+      ServerReflection(
+        descriptorSet(),
+        names.map(({ fullName }) => fullName),
+      ),
+    );
+  }
+  return server;
+}

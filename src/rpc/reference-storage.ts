@@ -1,0 +1,49 @@
+import { CacheError } from '../core/cache-error.ts';
+import { digestText, parseDigest, quote } from '../core/digest.ts';
+import { parseInstanceName } from '../core/instance-name.ts';
+import type { Observer } from '../core/observer.ts';
+import { parseReferenceKey } from '../core/reference-key.ts';
+import type { ReferenceStore } from '../core/reference-store.ts';
+import type { ReferenceStorageServiceImplementation } from '../gen/buildstream/v2/buildstream.ts';
+import type { WithCaller } from './caller.ts';
+
+/** BuildStream pushes an artifact under one or two keys; this is room for others, not for floods. */
+const maxKeys = 100;
+
+/** buildstream.v2.ReferenceStorage: what BuildStream 1.x finds its artifacts by. */
+export function referenceStorageService(
+  references: ReferenceStore,
+  observer: Observer,
+): ReferenceStorageServiceImplementation<WithCaller> {
+  return {
+    async getReference(request, { signal }) {
+      const instanceName = parseInstanceName(request.instanceName);
+      const key = parseReferenceKey(request.key);
+      const root = await references.get(instanceName, key, signal);
+      observer.lookedUp('reference', root ? 1 : 0, root ? 0 : 1);
+      if (root === undefined)
+        throw new CacheError('not-found', `the reference ${quote(key)} is not here, or not whole`);
+      return { digest: { hash: root.hash, sizeBytes: BigInt(root.sizeBytes) } };
+    },
+
+    async updateReference(request, { caller, signal }) {
+      const instanceName = parseInstanceName(request.instanceName);
+      if (request.keys.length === 0 || request.keys.length > maxKeys) {
+        throw new CacheError(
+          'invalid-argument',
+          `there are ${request.keys.length} keys; give 1 to ${maxKeys} references to update`,
+        );
+      }
+      const keys = request.keys.map(parseReferenceKey);
+      const root = parseDigest(request.digest);
+      const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
+      observer.pushed({ keys, root: digestText(root), blobs, bytes, identity: caller.identity });
+      return {};
+    },
+
+    status(request, { caller }) {
+      parseInstanceName(request.instanceName);
+      return Promise.resolve({ allowUpdates: caller.role === 'push' });
+    },
+  };
+}

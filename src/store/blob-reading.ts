@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import type { BlobReading } from '../core/blob-store.ts';
+import { readFully } from './durable-file.ts';
+import { volumeError } from './volume-error.ts';
+
+/** Size of the chunks of a reading, and so of the messages on the wire. */
+export const chunkBytes = 1024 * 1024;
+
+/** What a reading needs to know of its file. */
+export interface ReadingPlan {
+  readonly offset: number;
+  readonly length: number;
+  /** Set to check the bytes against this hash on the way; the reading must then cover the whole file. */
+  readonly expectedHash: string | undefined;
+  /** Called when the check has passed. */
+  readonly onVerified: () => void;
+  /** Called when the check has failed or the file ended early; its result is thrown. */
+  readonly onDamaged: () => Error;
+}
+
+/** Reads a file in chunks, one ahead of the consumer, and closes it at the end. */
+export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReading {
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= handle.close());
+  return {
+    close,
+    async *[Symbol.asyncIterator]() {
+      try {
+        yield* chunks(handle, plan);
+      } catch (error) {
+        throw volumeError(error, 'reading a blob');
+      } finally {
+        await close();
+      }
+    },
+  };
+}
+
+async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Uint8Array> {
+  const end = plan.offset + plan.length;
+  const hasher = plan.expectedHash === undefined ? undefined : createHash('sha256');
+
+  async function readChunk(position: number): Promise<Uint8Array> {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - position));
+    const count = await readFully(handle, chunk, position);
+    if (count < chunk.length) throw plan.onDamaged();
+    return chunk;
+  }
+
+  function finishCheck(): void {
+    if (hasher === undefined) return;
+    if (hasher.digest('hex') !== plan.expectedHash) throw plan.onDamaged();
+    plan.onVerified();
+  }
+
+  function readAhead(position: number): Promise<Uint8Array> {
+    const chunk = readChunk(position);
+    // It may fail while the consumer is still busy with the chunk before; who awaits it is told then.
+    chunk.catch(() => {});
+    return chunk;
+  }
+
+  if (plan.length === 0) {
+    finishCheck();
+    return;
+  }
+  let ahead = readAhead(plan.offset);
+  try {
+    for (let position = plan.offset; position < end;) {
+      const chunk = await ahead;
+      position += chunk.length;
+      hasher?.update(chunk);
+      if (position < end) ahead = readAhead(position);
+      // The last bytes are held back until all of them are known to be right.
+      else finishCheck();
+      yield chunk;
+    }
+  } finally {
+    // A consumer that stops early leaves one read in flight; the file must not be closed under it.
+    await ahead.catch(() => {});
+  }
+}

@@ -1,0 +1,133 @@
+import { constants } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isAbsent, errnoOf } from './volume-error.ts';
+
+/**
+ * Blobs are readable by all who may enter the volume: a proxy under another user sends large ones
+ * itself, and a blob is only as secret as its hash. References carry no content and are kept as
+ * BuildStream writes them.
+ */
+export const blobMode = 0o644;
+export const referenceMode = 0o600;
+
+/** A new file of our own; the name must not exist, and a planted link is not followed. */
+export async function createNew(path: string, mode: number): Promise<FileHandle> {
+  const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+  return await open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode);
+}
+
+/**
+ * For reading; rejects with ENOENT for anything that is not a regular file, links included, so that
+ * what somebody planted on the volume is as good as absent. Never waits for a pipe's other end.
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let handle: FileHandle;
+  try {
+    handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') throw absent(error);
+    throw error;
+  }
+  const isFile = await handle.stat().then(
+    (stats) => stats.isFile(),
+    async (error) => {
+      await handle.close();
+      throw error;
+    },
+  );
+  if (isFile) return handle;
+  await handle.close();
+  throw absent();
+}
+
+function absent(cause?: unknown): Error {
+  return Object.assign(new Error('not a regular file', { cause }), { code: 'ENOENT' });
+}
+
+/** All of the bytes; a write may take fewer than it was given. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Fills the buffer from the position, or as far as the file goes; the count says how far. */
+export async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
+  let done = 0;
+  while (done < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
+/** File systems without hard links say it in one of these words. */
+const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/**
+ * Gives `temporary` a second name unless that exists; false if it does. Makes the folder when it has
+ * vanished. On file systems without links it is renamed instead, after a look.
+ */
+export async function linkUnlessPresent(temporary: string, target: string): Promise<boolean> {
+  return await withFolder(target, async () => {
+    try {
+      await link(temporary, target);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      if (!noLinks.has(errnoOf(error))) throw error;
+    }
+    if (await exists(target)) return false;
+    await rename(temporary, target);
+    return true;
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
+/** Renames over whatever is there. Makes the folder when it has vanished. */
+export async function renameOver(temporary: string, target: string): Promise<void> {
+  await withFolder(target, () => rename(temporary, target));
+}
+
+/** Somebody may tidy empty folders away while we run: then they are made again, once. */
+async function withFolder<T>(target: string, publish: () => Promise<T>): Promise<T> {
+  try {
+    return await publish();
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    await mkdir(dirname(target), { recursive: true });
+    return await publish();
+  }
+}
+
+/** Removes a file of our own; that it is gone already is fine. */
+export async function discard(path: string): Promise<void> {
+  await rm(path, { force: true });
+}
+
+/** Makes the names in a folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems have no fsync for folders and make names durable by themselves.
+    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') throw error;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,102 @@
+import { statfs } from 'node:fs/promises';
+import { CacheError } from '../core/cache-error.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Observer } from '../core/observer.ts';
+import { volumeError } from './volume-error.ts';
+
+/** What the volume's file system says of itself. Bytes; a total of 0 means that it does not say. */
+export interface VolumeUsage {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  readonly totalInodes: number;
+  readonly freeInodes: number;
+}
+
+/** Keeps uploads from filling the volume: they are refused while there is still room for everything else. */
+export interface Space {
+  /** Rejects with 'resource-exhausted' when so many bytes would not fit now. Reserves nothing: a size is only a claim. */
+  expectRoomFor(bytes: number): Promise<void>;
+  /** Before bytes are written: takes them from what is left, or rejects with 'resource-exhausted'. */
+  take(bytes: number): Promise<void>;
+  /** As measured at most `measureEveryMs` ago. */
+  usage(): Promise<VolumeUsage>;
+}
+
+/** Settings of a Space. */
+export interface SpaceLimits {
+  /** Bytes that stay free on the volume; undefined: 2 GB, or a tenth of a volume smaller than 20 GB. */
+  readonly headRoomMin: number | undefined;
+}
+
+const measureEveryMs = 1000;
+const defaultHeadRoom = 2e9;
+/** Folders, references and temporary files need inodes too. */
+const inodesKeptFree = 1000;
+
+/** Space by what statfs says, with the bytes written since the last look counted on top. */
+export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, observer: Observer): Space {
+  let measured: VolumeUsage = { totalBytes: 0, freeBytes: 0, totalInodes: 0, freeInodes: 0 };
+  let measuredAt = -Infinity;
+  let takenSince = 0;
+  let measuring: Promise<void> | undefined;
+
+  async function measure(): Promise<void> {
+    const before = takenSince;
+    const { blocks, bavail, bsize, files, ffree } = await statfs(root);
+    measured = {
+      totalBytes: blocks * bsize,
+      freeBytes: bavail * bsize,
+      totalInodes: files,
+      freeInodes: ffree,
+    };
+    measuredAt = clock();
+    // What was taken while the call ran may or may not be in its answer: count it once more.
+    takenSince -= before;
+  }
+
+  async function usage(): Promise<VolumeUsage> {
+    if (Math.abs(clock() - measuredAt) >= measureEveryMs) {
+      measuring ??= measure().finally(() => (measuring = undefined));
+      try {
+        await measuring;
+      } catch (error) {
+        throw volumeError(error, 'measuring its free space');
+      }
+    }
+    return measured;
+  }
+
+  async function expectRoomFor(bytes: number): Promise<void> {
+    const { totalBytes, freeBytes, totalInodes, freeInodes } = await usage();
+    if (totalBytes === 0) return;
+    const headRoom = limits.headRoomMin ?? Math.min(defaultHeadRoom, totalBytes / 10);
+    if (bytes > totalBytes - headRoom) {
+      throw refuse(
+        `a blob of ${bytes} bytes can never fit: the volume has ${totalBytes} bytes, of which ${headRoom} stay free`,
+      );
+    }
+    const left = freeBytes - takenSince - headRoom;
+    if (bytes > left) {
+      throw refuse(
+        `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(headRoom)} stay free (HEAD_ROOM_MIN)`,
+      );
+    }
+    if (totalInodes > 0 && freeInodes < Math.min(inodesKeptFree, totalInodes / 10)) {
+      throw refuse(`no room for another file: the volume has ${freeInodes} of ${totalInodes} inodes free`);
+    }
+  }
+
+  function refuse(message: string): CacheError {
+    observer.refusedForSpace();
+    return new CacheError('resource-exhausted', message);
+  }
+
+  return {
+    expectRoomFor,
+    async take(bytes) {
+      await expectRoomFor(bytes);
+      takenSince += bytes;
+    },
+    usage,
+  };
+}

@@ -1,0 +1,53 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { discard } from './durable-file.ts';
+import { keptPrefix, type Layout, temporaryPrefix } from './layout.ts';
+import { isAbsent, volumeError } from './volume-error.ts';
+
+/** How old a temporary file must be before it is nobody's. Milliseconds. */
+export interface TemporaryAges {
+  /** Ours: an upload that goes on changes its file, so an old one has died with its process. */
+  readonly own: number;
+  /** Uploads that stopped and wait to be gone on with. */
+  readonly kept: number;
+  /** The reference server's, which may be serving the same directory. */
+  readonly foreign: number;
+}
+
+/** Removes temporary files whose writers are gone, by ctime; returns how many. */
+export async function sweepTemporaryFiles(
+  layout: Layout,
+  ages: TemporaryAges,
+  clock: Clock,
+): Promise<number> {
+  let removed = 0;
+  try {
+    for (const name of await readdir(layout.temporary)) {
+      const path = join(layout.temporary, name);
+      const age = await ageOf(path, clock);
+      if (age === undefined || age < limitFor(name, ages)) continue;
+      await discard(path);
+      removed++;
+    }
+  } catch (error) {
+    if (!isAbsent(error)) throw volumeError(error, 'sweeping temporary files');
+  }
+  return removed;
+}
+
+function limitFor(name: string, ages: TemporaryAges): number {
+  if (name.startsWith(keptPrefix)) return ages.kept;
+  return name.startsWith(temporaryPrefix) ? ages.own : ages.foreign;
+}
+
+/** Undefined for what is gone or is not a file. */
+async function ageOf(path: string, clock: Clock): Promise<number | undefined> {
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() ? clock() - stats.ctimeMs : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,154 @@
+import type { Stats } from 'node:fs';
+import pMap from 'p-map';
+import type { BlobStore } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import type { TreeSummary } from '../core/reference-store.ts';
+import type { TreeStore, VisitedDirectory } from '../core/tree-store.ts';
+import { Directory } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { FoundBlob } from './durability.ts';
+import { fileIdentity } from './integrity.ts';
+import type { Leases } from './leases.ts';
+
+/** Bounds of one walk: far beyond what builds make, near enough to keep a hostile tree from harm. */
+export const treeBounds = {
+  /** Distinct blobs, directories included. */
+  blobs: 1_000_000,
+  /** One Directory message. */
+  directoryBytes: 32 * 1024 * 1024,
+  /** All Directory messages together. */
+  totalDirectoryBytes: 512 * 1024 * 1024,
+  /** Levels below the root. */
+  depth: 4096,
+};
+
+const directoriesAtOnce = 8;
+const filesAtOnce = 32;
+/** A message to a client names this many missing blobs at most. */
+const missingReported = 100;
+
+/** What a check of a whole tree found. */
+export interface CheckedTree extends TreeSummary {
+  /** Empty when the tree is whole; else the first that are missing. */
+  readonly missing: readonly Digest[];
+}
+
+/** Walks trees, level by level and without recursion: each distinct blob is looked at once. */
+export interface Trees extends TreeStore {
+  /**
+   * Leases everything that the root reaches and counts it; `onFound` hears of each blob once.
+   * Rejects with 'invalid-argument' when something in it is no Directory, and with
+   * 'resource-exhausted' past the bounds of a walk.
+   */
+  check(root: Digest, signal?: AbortSignal, onFound?: (blob: FoundBlob) => void): Promise<CheckedTree>;
+}
+
+/** Trees over the blobs of a volume. */
+export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
+  async function readDirectory(digest: Digest): Promise<Directory> {
+    if (digest.sizeBytes > treeBounds.directoryBytes)
+      throw beyond(`a directory of ${digest.sizeBytes} bytes`);
+    const bytes = await blobs.readWhole(digest);
+    try {
+      return Directory.decode(bytes);
+    } catch (error) {
+      throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a Directory message`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** The directory with its file, or undefined when either is not here as it should be. */
+  async function visit(digest: Digest): Promise<(VisitedDirectory & { stats: Stats }) | undefined> {
+    const stats = await leases.touch(digest);
+    if (stats === undefined) return undefined;
+    try {
+      return { digest, stats, directory: await readDirectory(digest) };
+    } catch (error) {
+      if (error instanceof CacheError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  /** Level by level; an element is undefined where a directory is missing. */
+  async function* levels(root: Digest, signal: AbortSignal | undefined) {
+    const seen = new Set([digestText(root)]);
+    let level = [root];
+    let directoryBytes = 0;
+    for (let depth = 0; level.length > 0; depth++) {
+      signal?.throwIfAborted();
+      if (depth > treeBounds.depth) throw beyond(`more than ${treeBounds.depth} levels`);
+      directoryBytes += level.reduce((sum, digest) => sum + digest.sizeBytes, 0);
+      if (directoryBytes > treeBounds.totalDirectoryBytes)
+        throw beyond(`more than ${treeBounds.totalDirectoryBytes} bytes of directories`);
+      const visited = await pMap(level, visit, { concurrency: directoriesAtOnce });
+      const next = visited.flatMap((directory) => directory?.directory.directories ?? []);
+      yield { wanted: level, visited };
+      level = unseen(
+        next.map(({ digest }) => parseDigest(digest, 'subdirectory')),
+        seen,
+      );
+      if (seen.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} directories`);
+    }
+  }
+
+  async function check(
+    root: Digest,
+    signal?: AbortSignal,
+    onFound?: (blob: FoundBlob) => void,
+  ): Promise<CheckedTree> {
+    const seenFiles = new Set<string>();
+    const missing: Digest[] = [];
+    let count = 0;
+    let bytes = 0;
+    const noteFound = (digest: Digest, stats: Stats) => {
+      count++;
+      bytes += digest.sizeBytes;
+      onFound?.({ digest, identity: fileIdentity(stats) });
+    };
+    const touchFile = async (digest: Digest) => {
+      const stats = await leases.touch(digest);
+      if (stats === undefined) missing.push(digest);
+      else noteFound(digest, stats);
+    };
+    for await (const { wanted, visited } of levels(root, signal)) {
+      const level: Digest[] = [];
+      for (const [index, directory] of visited.entries()) {
+        if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
+        else {
+          noteFound(directory.digest, directory.stats);
+          const files = directory.directory.files.map(({ digest }) => parseDigest(digest, 'file'));
+          for (const digest of unseen(files, seenFiles)) level.push(digest);
+        }
+      }
+      if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
+      await pMap(level, touchFile, { concurrency: filesAtOnce, ...(signal && { signal }) });
+      if (missing.length >= missingReported) break;
+    }
+    return { missing: missing.slice(0, missingReported), blobs: count, bytes };
+  }
+
+  async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {
+    for await (const { wanted, visited } of levels(root, signal)) {
+      if (wanted[0] === root && visited[0] === undefined) {
+        throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
+      }
+      for (const directory of visited) if (directory !== undefined) yield directory;
+    }
+  }
+
+  return { check, directories };
+}
+
+function unseen(digests: readonly Digest[], seen: Set<string>): Digest[] {
+  return digests.filter((digest) => {
+    const text = digestText(digest);
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}
+
+function beyond(what: string): CacheError {
+  return new CacheError('resource-exhausted', `the tree has ${what}, more than one call may ask for`);
+}

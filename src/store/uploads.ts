@@ -1,0 +1,208 @@
+import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
+import type { Upload } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import type { Digest } from '../core/digest.ts';
+import { blobMode, createNew, discard, readFully, writeFully } from './durable-file.ts';
+import { sha256 } from './integrity.ts';
+import type { Layout } from './layout.ts';
+import type { Space } from './space.ts';
+import { isAbsent, volumeError } from './volume-error.ts';
+
+/** What an upload needs of the store around it. */
+export interface UploadSite {
+  readonly layout: Layout;
+  readonly space: Space;
+  /** Makes the verified temporary file the blob, and takes its temporary name away. */
+  publish(temporary: string, digest: Digest): Promise<void>;
+  /** Told of bytes that were not the ones announced. */
+  onMismatch(): void;
+}
+
+/** Less than this is sooner sent again than gone on with. */
+const worthKeeping = 64 * 1024;
+const rehashBuffer = 1024 * 1024;
+
+/**
+ * An upload is one temporary file of its own. One that stopped is renamed to a name that follows from
+ * the upload's name, so that any process can go on with it; whoever goes on renames it back first,
+ * and since a rename succeeds for only one, two never write to the same file.
+ */
+export async function openUpload(
+  site: UploadSite,
+  name: string,
+  digest: Digest,
+  offset: number,
+): Promise<Upload> {
+  const temporary = site.layout.temporaryFile(randomUUID());
+  try {
+    await site.space.expectRoomFor(digest.sizeBytes - offset);
+    if (offset === 0) {
+      const handle = await createNew(temporary, blobMode);
+      return new FileUpload(
+        site,
+        keptPath(site.layout, name),
+        digest,
+        temporary,
+        handle,
+        createHash('sha256'),
+        0,
+      );
+    }
+    return await resume(site, name, digest, temporary, offset);
+  } catch (error) {
+    throw volumeError(error, 'beginning an upload');
+  }
+}
+
+/** Bytes kept of an upload that stopped; 0 when nothing is. */
+export async function committedSize(layout: Layout, name: string): Promise<number> {
+  try {
+    return (await lstat(keptPath(layout, name))).size;
+  } catch (error) {
+    if (isAbsent(error)) return 0;
+    throw volumeError(error, 'looking for an upload');
+  }
+}
+
+/** Names are the client's words: only their hash becomes a path. */
+function keptPath(layout: Layout, name: string): string {
+  return layout.keptUpload(sha256(Buffer.from(name)));
+}
+
+async function resume(
+  site: UploadSite,
+  name: string,
+  digest: Digest,
+  temporary: string,
+  offset: number,
+): Promise<Upload> {
+  const kept = keptPath(site.layout, name);
+  const size = await committedSize(site.layout, name);
+  if (size !== offset) {
+    throw new CacheError(
+      'failed-precondition',
+      `write_offset is ${offset}, but ${size} bytes of this upload are committed; ask QueryWriteStatus and go on from there`,
+    );
+  }
+  try {
+    await rename(kept, temporary);
+  } catch (error) {
+    if (isAbsent(error))
+      throw new CacheError('aborted', 'another call goes on with this upload; ask QueryWriteStatus', {
+        cause: error,
+      });
+    throw error;
+  }
+  const handle = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    const hasher = createHash('sha256');
+    await rehash(handle, hasher, offset);
+    return new FileUpload(site, kept, digest, temporary, handle, hasher, offset);
+  } catch (error) {
+    await handle.close();
+    await discard(temporary);
+    throw error;
+  }
+}
+
+/** The hash of what came earlier is not kept beside the file: the file itself is the only state. */
+async function rehash(handle: FileHandle, hasher: Hash, size: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(rehashBuffer);
+  for (let position = 0; position < size;) {
+    const count = await readFully(
+      handle,
+      buffer.subarray(0, Math.min(buffer.length, size - position)),
+      position,
+    );
+    if (count === 0) throw new CacheError('aborted', 'what was kept of this upload is gone; start anew');
+    hasher.update(buffer.subarray(0, count));
+    position += count;
+  }
+}
+
+class FileUpload implements Upload {
+  receivedBytes: number;
+  readonly #site: UploadSite;
+  readonly #kept: string;
+  readonly #digest: Digest;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  readonly #hasher: Hash;
+
+  constructor(
+    site: UploadSite,
+    kept: string,
+    digest: Digest,
+    temporary: string,
+    handle: FileHandle,
+    hasher: Hash,
+    received: number,
+  ) {
+    this.#site = site;
+    this.#kept = kept;
+    this.#digest = digest;
+    this.#temporary = temporary;
+    this.#handle = handle;
+    this.#hasher = hasher;
+    this.receivedBytes = received;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.receivedBytes + chunk.length > this.#digest.sizeBytes) {
+      throw this.#mismatch(
+        `more than the ${this.#digest.sizeBytes} bytes that the digest announces were sent`,
+      );
+    }
+    try {
+      await this.#site.space.take(chunk.length);
+      await writeFully(this.#handle, chunk, this.receivedBytes);
+    } catch (error) {
+      throw volumeError(error, 'storing an upload');
+    }
+    this.#hasher.update(chunk);
+    this.receivedBytes += chunk.length;
+  }
+
+  async finish(): Promise<void> {
+    try {
+      // On network volumes it is close() that says whether the bytes have arrived.
+      await this.#handle.close();
+      if (this.receivedBytes !== this.#digest.sizeBytes) {
+        throw this.#mismatch(
+          `${this.receivedBytes} bytes were sent, the digest announces ${this.#digest.sizeBytes}`,
+        );
+      }
+      const hash = this.#hasher.digest('hex');
+      if (hash !== this.#digest.hash) {
+        throw this.#mismatch(
+          `the bytes sent have the hash ${hash}, the digest announces ${this.#digest.hash}`,
+        );
+      }
+      await this.#site.publish(this.#temporary, this.#digest);
+    } catch (error) {
+      await discard(this.#temporary).catch(() => {});
+      throw volumeError(error, 'storing an upload');
+    }
+  }
+
+  async leave(resumable: boolean): Promise<number> {
+    try {
+      await this.#handle.close();
+      if (resumable && this.receivedBytes >= worthKeeping) {
+        await rename(this.#temporary, this.#kept);
+        return this.receivedBytes;
+      }
+      await discard(this.#temporary);
+      return 0;
+    } catch (error) {
+      throw volumeError(error, 'leaving an upload');
+    }
+  }
+
+  #mismatch(message: string): CacheError {
+    this.#site.onMismatch();
+    return new CacheError('digest-mismatch', `${message}; nothing was stored`);
+  }
+}

@@ -1,0 +1,71 @@
+import { CacheError } from '../core/cache-error.ts';
+
+/** The errno of a failed system call, or '' for any other error. */
+export function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+export function isAbsent(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'ENOENT' || errno === 'ENOTDIR';
+}
+
+const noSpace = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const noRight = new Set(['EACCES', 'EPERM']);
+const noVolume = new Set([
+  'EIO',
+  'ESTALE',
+  'ENOTCONN',
+  'ETIMEDOUT',
+  'EHOSTDOWN',
+  'ENODEV',
+  'ENXIO',
+  'EUCLEAN',
+]);
+const noHandles = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']);
+
+/**
+ * The one place where an errno becomes a word of the cache. `doing` completes "the volume …while…".
+ * A CacheError passes through. The sentence carries no path: it goes to clients; the cause is for the log.
+ */
+export function volumeError(error: unknown, doing: string): CacheError {
+  if (error instanceof CacheError) return error;
+  const errno = errnoOf(error);
+  const cause = { cause: error };
+  if (noSpace.has(errno)) {
+    return new CacheError(
+      'resource-exhausted',
+      `the volume has no room left (${errno}) while ${doing}; free space on it or make it larger`,
+      cause,
+    );
+  }
+  if (errno === 'EROFS') {
+    return new CacheError(
+      'unavailable',
+      `the volume is read-only (EROFS) while ${doing}; reads go on, remount it for writes`,
+      cause,
+    );
+  }
+  if (noRight.has(errno)) {
+    return new CacheError(
+      'unavailable',
+      `the server may not touch its volume (${errno}) while ${doing}; make the server's user own it`,
+      cause,
+    );
+  }
+  if (noVolume.has(errno)) {
+    return new CacheError(
+      'unavailable',
+      `the volume failed (${errno}) while ${doing}; try again, and look at the disk`,
+      cause,
+    );
+  }
+  if (noHandles.has(errno)) {
+    return new CacheError(
+      'unavailable',
+      `the server is short of ${errno === 'ENOMEM' ? 'memory' : 'file handles'} (${errno}) while ${doing}; try again`,
+      cause,
+    );
+  }
+  return new CacheError('internal', `the volume answered ${errno || 'unexpectedly'} while ${doing}`, cause);
+}

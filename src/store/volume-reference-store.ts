@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CacheError } from '../core/cache-error.ts';
+import { type Digest, digestText, parseDigest, quote } from '../core/digest.ts';
+import type { InstanceName } from '../core/instance-name.ts';
+import type { ReferenceKey } from '../core/reference-key.ts';
+import type { ReferenceStore, TreeSummary } from '../core/reference-store.ts';
+import { Digest as DigestMessage } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { Durability, FoundBlob } from './durability.ts';
+import {
+  createNew,
+  discard,
+  openRegular,
+  readFully,
+  referenceMode,
+  renameOver,
+  syncFolder,
+  writeFully,
+} from './durable-file.ts';
+import type { Layout } from './layout.ts';
+import type { Leases } from './leases.ts';
+import type { Trees } from './trees.ts';
+import { errnoOf, isAbsent, volumeError } from './volume-error.ts';
+
+/** A serialised Digest with a SHA-256 has 67 to 76 bytes; a longer file is none. */
+const longestReference = 128;
+
+/** References as small files, as BuildStream 1.x writes them: a serialised Digest each. */
+export function volumeReferenceStore(
+  layout: Layout,
+  leases: Leases,
+  trees: Trees,
+  durability: Durability,
+): ReferenceStore {
+  async function isWhole(root: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      return (await trees.check(root, signal)).missing.length === 0;
+    } catch (error) {
+      // A stored reference that leads to something other than a tree is of no use to anybody.
+      if (error instanceof CacheError && error.kind === 'invalid-argument') return false;
+      throw error;
+    }
+  }
+
+  async function get(
+    instanceName: InstanceName,
+    key: ReferenceKey,
+    signal?: AbortSignal,
+  ): Promise<Digest | undefined> {
+    const path = layout.reference(instanceName, key);
+    try {
+      const root = await readReference(path);
+      const whole =
+        root !== undefined && (await isWhole(root, signal)) && (await leases.touchFile(path)) !== undefined;
+      return whole ? root : undefined;
+    } catch (error) {
+      throw volumeError(error, 'reading a reference');
+    }
+  }
+
+  async function update(
+    instanceName: InstanceName,
+    keys: readonly ReferenceKey[],
+    root: Digest,
+    signal?: AbortSignal,
+  ): Promise<TreeSummary> {
+    const toSync: FoundBlob[] = [];
+    const { missing, blobs, bytes } = await trees.check(root, signal, (blob) => {
+      if (!durability.isSynced(blob)) toSync.push(blob);
+    });
+    if (missing.length > 0) throw incomplete(root, missing);
+    await durability.sync(toSync);
+    for (const key of new Set(keys)) {
+      await writeReference(layout, instanceName, key, root);
+    }
+    return { blobs, bytes };
+  }
+
+  return { get, update };
+}
+
+/** Undefined for a file that is absent or is no reference: an empty one is what an old crash leaves. */
+async function readReference(path: string): Promise<Digest | undefined> {
+  const buffer = Buffer.alloc(longestReference + 1);
+  let count: number;
+  try {
+    const handle = await openRegular(path);
+    try {
+      count = await readFully(handle, buffer, 0);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (isAbsent(error) || errnoOf(error) === 'EISDIR') return undefined;
+    throw error;
+  }
+  if (count === 0 || count > longestReference) return undefined;
+  try {
+    return parseDigest(DigestMessage.decode(buffer.subarray(0, count)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Visible at once and whole, and on disk when it resolves. */
+async function writeReference(
+  layout: Layout,
+  instanceName: InstanceName,
+  key: ReferenceKey,
+  root: Digest,
+): Promise<void> {
+  const path = layout.reference(instanceName, key);
+  const temporary = layout.temporaryFile(randomUUID());
+  const bytes = DigestMessage.encode({ hash: root.hash, sizeBytes: BigInt(root.sizeBytes) }).finish();
+  try {
+    const madeFrom = await mkdir(dirname(path), { recursive: true });
+    const handle = await createNew(temporary, referenceMode);
+    try {
+      await writeFully(handle, bytes, 0);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await renameOver(temporary, path);
+    await syncUpwards(dirname(path), madeFrom === undefined ? dirname(path) : dirname(madeFrom));
+  } catch (error) {
+    await discard(temporary).catch(() => {});
+    if (['ENOTDIR', 'EEXIST', 'EISDIR', 'ENOTEMPTY'].includes(errnoOf(error))) {
+      throw new CacheError(
+        'invalid-argument',
+        `the reference key ${quote(key)} collides with another: one would have to be a folder of the other`,
+        { cause: error },
+      );
+    }
+    throw volumeError(error, 'writing a reference');
+  }
+}
+
+/** A folder that was just made is itself a name in its parent: sync up to the first that was there before. */
+async function syncUpwards(folder: string, last: string): Promise<void> {
+  for (let current = folder; ; current = dirname(current)) {
+    await syncFolder(current);
+    if (current === last || current === dirname(current)) return;
+  }
+}
+
+function incomplete(root: Digest, missing: readonly Digest[]): CacheError {
+  const names = missing.map(digestText);
+  const sentence = `the tree under ${digestText(root)} is not whole: at least ${names.length} blobs are missing, the first is ${names[0]}; upload them and try again`;
+  return new CacheError('failed-precondition', sentence, { missing: names });
+}

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { BlobStore } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import type { Clock } from '../core/clock.ts';
+import { emptyDigest } from '../core/digest.ts';
+import type { Logger, Observer } from '../core/observer.ts';
+import type { ReferenceStore } from '../core/reference-store.ts';
+import type { TreeStore } from '../core/tree-store.ts';
+import { fileDurability } from './durability.ts';
+import { blobMode, createNew, discard, linkUnlessPresent } from './durable-file.ts';
+import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
+import { fileTimeLeases } from './leases.ts';
+import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
+import { storedTrees } from './trees.ts';
+import { volumeBlobStore } from './volume-blob-store.ts';
+import { errnoOf, volumeError } from './volume-error.ts';
+import { volumeReferenceStore } from './volume-reference-store.ts';
+
+/** Settings of a volume. */
+export interface VolumeOptions extends SpaceLimits {
+  /** The directory, made when it is not there. */
+  readonly root: string;
+  /** A touched blob is not touched again for so long. Milliseconds. */
+  readonly coalesceMs: number;
+}
+
+/** The stores over one mounted directory. Any number of processes may open the same one. */
+export interface Volume {
+  readonly layout: Layout;
+  readonly blobs: BlobStore;
+  readonly references: ReferenceStore;
+  readonly trees: TreeStore;
+  readonly space: Space;
+  /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
+  checkWritable(): Promise<void>;
+}
+
+/** Opens a directory, an existing one of BuildStream included. Rejects with what to do about it when it cannot be used. */
+export async function openVolume(
+  options: VolumeOptions,
+  clock: Clock,
+  observer: Observer,
+  logger: Logger,
+): Promise<Volume> {
+  const layout = layoutOf(resolve(options.root));
+  await prepare(layout, logger);
+  const leases = fileTimeLeases(layout, options.coalesceMs, clock, observer);
+  const space = measuredSpace(layout.root, options, clock, observer);
+  const blobs = volumeBlobStore(layout, leases, space, observer);
+  const trees = storedTrees(blobs, leases);
+  const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
+  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(layout) };
+}
+
+/** A read-only volume is served as it is; anything else that is wrong ends the start. */
+async function prepare(layout: Layout, logger: Logger): Promise<void> {
+  try {
+    await makeFolders(layout);
+    await checkVersion(layout);
+    await checkWritable(layout);
+  } catch (error) {
+    if (errnoOf(error) === 'EROFS' || (error instanceof CacheError && errnoOf(error.cause) === 'EROFS')) {
+      logger.warn('the volume is read-only: reads are served, uploads are refused', { volume: layout.root });
+      return;
+    }
+    const { message } = volumeError(error, `opening ${layout.root}`);
+    throw new CacheError('unavailable', message, { cause: error });
+  }
+}
+
+/** A newer layout may mean something else by the same names: better not to start than to guess. */
+async function checkVersion(layout: Layout): Promise<void> {
+  try {
+    await writeFile(layout.version, layoutVersion, { flag: 'wx' });
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    const found = await readFile(layout.version, 'utf8');
+    if (found !== '' && found !== layoutVersion) {
+      throw new CacheError(
+        'unavailable',
+        `${layout.version} says layout ${found.trim()}, this server knows ${layoutVersion.trim()}: use a newer one`,
+      );
+    }
+  }
+}
+
+/** Makes a file, links it to its place and takes it away: what every upload does. */
+async function checkWritable(layout: Layout): Promise<void> {
+  const temporary = layout.temporaryFile(randomUUID());
+  try {
+    const handle = await createNew(temporary, blobMode);
+    await handle.close();
+    await linkUnlessPresent(temporary, layout.blob(emptyDigest.hash));
+  } catch (error) {
+    throw volumeError(error, 'trying to write a file');
+  } finally {
+    await discard(temporary).catch(() => {});
+  }
+}

@@ -1,0 +1,161 @@
+import { registry as grpcRegistry } from 'nice-grpc-prometheus';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { LookupKind, Observer, Role } from '../core/observer.ts';
+
+/** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
+export interface VolumeProbe {
+  usage(): Promise<{ totalBytes: number; freeBytes: number; totalInodes: number; freeInodes: number }>;
+  isWritable(): boolean;
+}
+
+/** All metrics of the process. */
+export interface Metrics {
+  readonly observer: Observer;
+  /** Adds the gauges of the volume, which are read at each scrape. */
+  watchVolume(probe: VolumeProbe): void;
+  readonly contentType: string;
+  /** The text of a scrape. */
+  text(): Promise<string>;
+}
+
+const kinds: readonly LookupKind[] = ['blob', 'read', 'reference'];
+const roles: readonly Role[] = ['pull', 'push'];
+/** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
+const volumePatience = 2000;
+
+/** Metrics by prom-client; those of gRPC calls come from nice-grpc-prometheus and are merged in. */
+export function prometheusMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const observer = countingObserver(registry);
+  return {
+    observer,
+    watchVolume: (probe) => volumeGauges(registry, probe),
+    contentType: registry.contentType,
+    text: () => Registry.merge([registry, grpcRegistry]).metrics(),
+  };
+}
+
+function countingObserver(registry: Registry): Observer {
+  const registers = [registry];
+  const lookups = new Counter({
+    name: 'weir_lookups_total',
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference) and result.',
+    labelNames: ['kind', 'result'],
+    registers,
+  });
+  const received = new Counter({
+    name: 'weir_received_bytes_total',
+    help: 'Bytes of blobs that came in, by service and listener.',
+    labelNames: ['service', 'listener'],
+    registers,
+  });
+  const sent = new Counter({
+    name: 'weir_sent_bytes_total',
+    help: 'Bytes of blobs that went out, by service and listener.',
+    labelNames: ['service', 'listener'],
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: 'weir_calls_in_flight',
+    help: 'gRPC calls under way, by listener.',
+    labelNames: ['listener'],
+    registers,
+  });
+  const pushes = new Counter({
+    name: 'weir_pushes_total',
+    help: 'Successful updates of references.',
+    registers,
+  });
+  const pushedBytes = new Counter({
+    name: 'weir_pushed_bytes_total',
+    help: 'Bytes that the pushed references reach; blobs that were here before count too.',
+    registers,
+  });
+  const mismatches = new Counter({
+    name: 'weir_upload_mismatches_total',
+    help: 'Uploads whose bytes were not the ones their digest announced.',
+    registers,
+  });
+  const doubts = new Counter({
+    name: 'weir_doubted_blobs_total',
+    help: 'Observations of a stored blob that is not what its name or the caller says, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const quarantined = new Counter({
+    name: 'weir_quarantined_blobs_total',
+    help: 'Stored blobs whose bytes did not give their hash and that were set aside.',
+    registers,
+  });
+  const refused = new Counter({
+    name: 'weir_refused_uploads_total',
+    help: 'Uploads that were refused because the volume has no room for them.',
+    registers,
+  });
+  // A rate needs its zero: series exist from the start.
+  for (const kind of kinds) for (const result of ['hit', 'miss']) lookups.inc({ kind, result }, 0);
+  for (const listener of roles) inFlight.set({ listener }, 0);
+  return {
+    callBegan: (listener) => inFlight.inc({ listener }),
+    callEnded: (listener) => inFlight.dec({ listener }),
+    lookedUp(kind, hits, misses) {
+      lookups.inc({ kind, result: 'hit' }, hits);
+      lookups.inc({ kind, result: 'miss' }, misses);
+    },
+    received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
+    sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
+    pushed({ bytes }) {
+      pushes.inc();
+      pushedBytes.inc(bytes);
+    },
+    uploadMismatched: () => mismatches.inc(),
+    doubted: (_hash, reason) => doubts.inc({ reason }),
+    quarantined: () => quarantined.inc(),
+    refusedForSpace: () => refused.inc(),
+  };
+}
+
+function volumeGauges(registry: Registry, probe: VolumeProbe): void {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+  const total = gauge('weir_volume_size_bytes', 'Size of the file system that the volume is on.');
+  const free = gauge('weir_volume_free_bytes', 'Bytes free on it for us.');
+  const inodes = gauge(
+    'weir_volume_inodes',
+    'Inodes of the file system that the volume is on; 0 where it has no limit.',
+  );
+  const freeInodes = gauge('weir_volume_free_inodes', 'Inodes free on it.');
+  const writable = gauge(
+    'weir_volume_writable',
+    '1 when the last try to write a file on the volume succeeded.',
+  );
+  const answers = new Gauge({
+    name: 'weir_volume_answers',
+    help: '1 when the volume answered in time for this scrape; the other gauges of the volume are old when it is 0.',
+    registers: [registry],
+    async collect() {
+      writable.set(probe.isWritable() ? 1 : 0);
+      const usage = await inTime(probe.usage());
+      this.set(usage === undefined ? 0 : 1);
+      if (usage === undefined) return;
+      total.set(usage.totalBytes);
+      free.set(usage.freeBytes);
+      inodes.set(usage.totalInodes);
+      freeInodes.set(usage.freeInodes);
+    },
+  });
+  answers.set(1);
+}
+
+/** A mount that hangs must not hang the scrape, which is how people learn that it hangs. */
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), volumePatience);
+  });
+  try {
+    return await Promise.race([answer.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
