@@ -37,6 +37,8 @@ async function serve(): Promise<void> {
       pull: config.pullListen,
       push: config.pushListen,
       ops: config.opsListen,
+      ports: Object.fromEntries(app.listeners.map(({ role, port }) => [role, port])),
+      opsPort: app.opsPort,
       volume: config.volume,
     });
   } catch (error) {

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const project = join(import.meta.dirname, '..', '..');
+const startPatienceMs = 30_000;
+const stopPatienceMs = 60_000;
+
+/** How to start a server for a test. */
+export interface WeirOptions {
+  /** An existing directory to serve; else a fresh one that is removed at the end. */
+  volume?: string;
+  /** Where the socket files go; else a fresh folder. */
+  socketsDir?: string;
+  /** Listen on loopback ports instead of socket files. */
+  tcp?: boolean;
+  /** Settings on top of the defaults of a test. */
+  env?: Record<string, string>;
+}
+
+/** A running `weir serve`. */
+export interface Weir {
+  readonly volume: string;
+  readonly socketsDir: string;
+  /** In the form that grpc-js takes. */
+  readonly pullAddress: string;
+  readonly pushAddress: string;
+  readonly opsUrl: string;
+  readonly pid: number;
+  /** What it has printed so far, both streams. */
+  output(): string;
+  /** SIGTERM, waits for the end, removes what startWeir made. Resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** Sends a signal (SIGKILL) and waits for the end; keeps the volume. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts `weir serve` as its users do, and resolves when it is ready. */
+export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
+  const own = await mkdtemp(join(tmpdir(), 'weir-test-'));
+  const volume = options.volume ?? join(own, 'volume');
+  const socketsDir = options.socketsDir ?? own;
+  const tcp = options.tcp === true;
+  const child = spawn(process.execPath, [join(project, 'bin', 'weir'), 'serve'], {
+    cwd: own,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      VOLUME: volume,
+      PULL_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'pull.sock')}`,
+      PUSH_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'push.sock')}`,
+      OPS_LISTEN: '127.0.0.1:0',
+      LOG_FORMAT: 'json',
+      // A test machine may have little room; what happens then has tests of its own.
+      HEAD_ROOM_MIN: '1e6',
+      ...options.env,
+    },
+  });
+  const output = collected(child);
+  const serving = await firstServingLine(child, output);
+  const address = (role: 'pull' | 'push') =>
+    tcp ? `127.0.0.1:${serving.ports[role]}` : `unix:${join(socketsDir, `${role}.sock`)}`;
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopPatienceMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  return {
+    volume,
+    socketsDir,
+    pullAddress: address('pull'),
+    pushAddress: address('push'),
+    opsUrl: `http://127.0.0.1:${serving.opsPort}`,
+    pid: child.pid ?? 0,
+    output,
+    async stop() {
+      await end('SIGTERM');
+      await rm(own, { recursive: true, force: true });
+      return child.exitCode;
+    },
+    kill: (signal = 'SIGKILL') => end(signal),
+  };
+}
+
+interface Serving {
+  ports: { pull: number; push: number };
+  opsPort: number;
+}
+
+function collected(child: ChildProcess): () => string {
+  let text = '';
+  child.stdout?.on('data', (chunk) => (text += String(chunk)));
+  child.stderr?.on('data', (chunk) => (text += String(chunk)));
+  return () => text;
+}
+
+/** The log line that says where it listens; rejects with everything printed when it ends or stays silent instead. */
+async function firstServingLine(child: ChildProcess, output: () => string): Promise<Serving> {
+  const deadline = Date.now() + startPatienceMs;
+  while (Date.now() < deadline) {
+    for (const line of output().split('\n')) {
+      if (line.startsWith('{') && line.includes('"message":"serving"')) return JSON.parse(line) as Serving;
+    }
+    if (child.exitCode !== null || child.signalCode !== null) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill('SIGKILL');
+  throw new Error(`weir serve did not start:\n${output()}`);
+}
