@@ -29,14 +29,15 @@ export function artifactServerCommand(implementation: Implementation): [program:
   return [process.execPath, join(import.meta.dirname, '..', '..', 'bin', 'bst-artifact-server')];
 }
 
-/** Starts it on a free port with these flags and the repository; resolves once it listens. */
+/** Starts it with these flags, on a free port unless one is given; resolves once it listens. */
 export async function startArtifactServer(
   implementation: Implementation,
   repository: string,
   flags: string[] = [],
+  wantedPort = 0,
 ): Promise<ArtifactServer> {
   const [program, ...first] = artifactServerCommand(implementation);
-  const child = spawn(program, [...first, '--port', '0', ...flags, repository], {
+  const child = spawn(program, [...first, '--port', `${wantedPort}`, ...flags, repository], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -1,6 +1,6 @@
 // A whole cache as BuildStream's users meet it: a pull port for anyone and a push port for certificates on
 // the list, on one volume.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -10,6 +10,8 @@ import type { Implementation } from './bst-artifact-server.ts';
 import type { Remote } from './bst.ts';
 import { authorize, newClient, newServerPair } from './certificates.ts';
 import type { TestPair, TestPairOptions } from './certificates.ts';
+import { startNginx } from './nginx.ts';
+import { startWeir } from './weir.ts';
 
 export interface Site {
   volume: string;
@@ -21,6 +23,10 @@ export interface Site {
   pushAs(client: TestPair): Remote;
   /** Clients that must not get in: not on the list; on the list, but expired. */
   refused: { stranger: TestPair; expired: TestPair };
+  /** Kills the server at once, as the kernel does when memory is short. What is in front of it stays. */
+  crash(): Promise<void>;
+  /** Starts it again after a crash; resolves when it is ready. */
+  restart(): Promise<void>;
   /** Ends the server and everything in front of it. */
   stop(): Promise<void>;
 }
@@ -34,10 +40,14 @@ export interface SiteOptions {
   server?: Pick<TestPairOptions, 'validity'> & { names?: string[] };
 }
 
-interface Ports {
-  pull: number;
-  push: number;
-  stop(): Promise<void>;
+type RunningServer = Pick<Site, 'crash' | 'restart' | 'stop'> & { pullPort: number; pushPort: number };
+
+/** What a server is started with. */
+interface Setting {
+  volume: string;
+  certsDir: string;
+  server: TestPair;
+  workDir: string;
 }
 
 /** Folder that is there for the length of a test. */
@@ -63,11 +73,13 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   };
   await authorize(certsDir, admitted, refused.expired);
 
-  const ports = await startReference(volume, server, join(certsDir, 'authorized.crt'));
-  t.after(() => ports.stop());
+  const { implementation = process.env['WEIR_TEST_SERVER'] ?? 'weir' } = options;
+  const start = implementation === 'reference' ? startReference : startWeirBehindNginx;
+  const running = await start({ volume, certsDir, server, workDir: folder });
+  t.after(() => running.stop());
   const serverCert = server.certificateFile;
   const pushAs = ({ certificateFile, keyFile }: TestPair): Remote => ({
-    url: `https://localhost:${ports.push}`,
+    url: `https://localhost:${running.pushPort}`,
     push: true,
     serverCert,
     clientCert: certificateFile,
@@ -75,29 +87,59 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   });
   return {
     volume,
-    pull: { url: `https://localhost:${ports.pull}`, serverCert },
+    pull: { url: `https://localhost:${running.pullPort}`, serverCert },
     push: pushAs(admitted),
     pushAs,
     refused,
-    stop: () => ports.stop(),
+    crash: () => running.crash(),
+    restart: () => running.restart(),
+    stop: () => running.stop(),
   };
 }
 
-async function startReference(volume: string, server: TestPair, authorized: string): Promise<Ports> {
-  const tls = ['--server-key', server.keyFile, '--server-cert', server.certificateFile];
-  const pull = await startArtifactServer('reference', volume, tls);
-  const push = await startArtifactServer('reference', volume, [
-    ...tls,
-    '--client-certs',
-    authorized,
-    '--enable-push',
-  ]);
+async function startWeirBehindNginx({ volume, certsDir, workDir }: Setting): Promise<RunningServer> {
+  const socketsDir = join(workDir, 'sockets');
+  await mkdir(socketsDir);
+  let weir = await startWeir({ volume, socketsDir });
+  const nginx = await startNginx({ socketsDir, certsDir, workDir: join(workDir, 'nginx') });
   return {
-    pull: pull.port,
-    push: push.port,
-    async stop() {
-      await pull.stop();
-      await push.stop();
+    pullPort: nginx.pullPort,
+    pushPort: nginx.pushPort,
+    async crash() {
+      await weir.kill('SIGKILL');
+      await weir.stop();
     },
+    async restart() {
+      weir = await startWeir({ volume, socketsDir });
+    },
+    async stop() {
+      await nginx.stop();
+      await weir.stop();
+    },
+  };
+}
+
+/** Two instances, as BuildStream's documentation sets them up: one for everyone, one for pushing. */
+async function startReference({ volume, certsDir, server }: Setting): Promise<RunningServer> {
+  const tls = ['--server-key', server.keyFile, '--server-cert', server.certificateFile];
+  const clients = ['--client-certs', join(certsDir, 'authorized.crt'), '--enable-push'];
+  const start = (pullPort = 0, pushPort = 0) =>
+    Promise.all([
+      startArtifactServer('reference', volume, tls, pullPort),
+      startArtifactServer('reference', volume, [...tls, ...clients], pushPort),
+    ]);
+  let both = await start();
+  const [{ port: pullPort }, { port: pushPort }] = both;
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    await Promise.all(both.map((instance) => instance.stop(signal)));
+  };
+  return {
+    pullPort,
+    pushPort,
+    crash: () => end('SIGKILL'),
+    async restart() {
+      both = await start(pullPort, pushPort);
+    },
+    stop: () => end('SIGTERM'),
   };
 }

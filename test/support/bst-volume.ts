@@ -1,7 +1,8 @@
 // The volume seen from outside, to look at what a push left there and to damage it the way disks,
 // operators and other servers do. Only facts of BuildStream's own layout are used.
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Digest, Directory } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
@@ -38,7 +39,7 @@ export async function directoryPath(volume: string, reference: string, folder: s
   return path;
 }
 
-/** Everything below cas/, as path -> contents hash: two equal answers are two equal caches. */
+/** Hashes of all blobs. */
 export async function blobHashes(volume: string): Promise<string[]> {
   const objects = join(volume, 'cas', 'objects');
   const entries = await readdir(objects, { recursive: true, withFileTypes: true });
@@ -50,6 +51,24 @@ export async function blobHashes(volume: string): Promise<string[]> {
         .replace('/', ''),
     )
     .sort();
+}
+
+/** Nothing is below cas/objects but blobs under the hash of their contents. */
+export async function assertBlobsWhole(volume: string): Promise<void> {
+  for (const name of await blobHashes(volume)) {
+    const hash = createHash('sha256').update(await readFile(objectPath(volume, name)));
+    assert.equal(hash.digest('hex'), name, 'a blob whose contents do not have the hash of its name');
+  }
+}
+
+/** Every reference is a file as BuildStream writes it: one Digest, of a blob that is there. */
+export async function assertReferencesWhole(volume: string): Promise<void> {
+  for (const reference of await references(volume)) {
+    const bytes = await readFile(referencePath(volume, reference));
+    const { hash, sizeBytes } = Digest.decode(bytes);
+    assert.deepEqual(Digest.encode({ hash, sizeBytes }).finish(), new Uint8Array(bytes));
+    assert.equal(BigInt((await stat(objectPath(volume, hash))).size), sizeBytes, reference);
+  }
 }
 
 export const damage = {
