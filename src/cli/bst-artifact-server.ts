@@ -101,7 +101,12 @@ function tlsOptions({ serverKey, serverCert, clientCerts }: Flags): Options['tls
 
 async function appOptions(options: Options, logger: Logger): Promise<AppOptions> {
   return {
-    volume: { root: options.repo, coalesceMs: leaseMs / coalesceShare, headRoomMin: options.headRoomMin },
+    volume: {
+      root: options.repo,
+      coalesceMs: leaseMs / coalesceShare,
+      headRoomMin: options.headRoomMin,
+      keepsUploads: true,
+    },
     listeners: [await listenerOptions(options, logger)],
     opsListen: undefined,
     uploadResumeMs: 600_000,

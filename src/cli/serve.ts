@@ -53,6 +53,7 @@ function appOptions(config: Config): AppOptions {
       root: config.volume,
       coalesceMs: (config.leaseSeconds * 1000) / coalesceShare,
       headRoomMin: config.headRoomMin,
+      keepsUploads: config.uploadResumeSeconds > 0,
     },
     listeners: [
       listener(config, 'pull', config.pullListen),

@@ -16,6 +16,8 @@ export interface UploadSite {
   readonly space: Space;
   /** Makes the verified temporary file the blob, and takes its temporary name away. */
   publish(temporary: string, digest: Digest): Promise<void>;
+  /** Whether uploads that stop may be gone on with. */
+  readonly keepsUploads: boolean;
   /** Told of bytes that were not the ones announced. */
   onMismatch(): void;
 }
@@ -190,7 +192,7 @@ class FileUpload implements Upload {
   async leave(resumable: boolean): Promise<number> {
     try {
       await this.#handle.close();
-      if (resumable && this.receivedBytes >= worthKeeping) {
+      if (resumable && this.#site.keepsUploads && this.receivedBytes >= worthKeeping) {
         await rename(this.#temporary, this.#kept);
         return this.receivedBytes;
       }

@@ -23,7 +23,13 @@ const alwaysVerifiedUpTo = 1024 * 1024;
 const verifiedRemembered = 100_000;
 
 /** Blobs as files, in BuildStream's layout. */
-export function volumeBlobStore(layout: Layout, leases: Leases, space: Space, observer: Observer): BlobStore {
+export function volumeBlobStore(
+  layout: Layout,
+  leases: Leases,
+  space: Space,
+  observer: Observer,
+  keepsUploads: boolean,
+): BlobStore {
   const verified = new KnownFiles(verifiedRemembered);
 
   function damaged(digest: Digest): CacheError {
@@ -142,6 +148,7 @@ export function volumeBlobStore(layout: Layout, leases: Leases, space: Space, ob
         {
           layout,
           space,
+          keepsUploads,
           publish: (temporary, published) => publishBlob(layout, leases, temporary, published),
           onMismatch: () => observer.uploadMismatched(),
         },

@@ -24,6 +24,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly root: string;
   /** A touched blob is not touched again for so long. Milliseconds. */
   readonly coalesceMs: number;
+  /** Whether uploads that stop may be gone on with. */
+  readonly keepsUploads: boolean;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -48,7 +50,7 @@ export async function openVolume(
   await prepare(layout, logger);
   const leases = fileTimeLeases(layout, options.coalesceMs, clock, observer);
   const space = measuredSpace(layout.root, options, clock, observer);
-  const blobs = volumeBlobStore(layout, leases, space, observer);
+  const blobs = volumeBlobStore(layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
   const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
   return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(layout) };
