@@ -35,11 +35,12 @@ function suitableNode() {
   const ours = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin', 'node');
   if (existsSync(ours)) return ours;
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > 22 || (major === 22 && minor >= 15)) return process.execPath;
-  console.error(
-    `weir: needs Node >= 22.15; this is ${process.versions.node}, and npm has none for this machine`,
-  );
-  process.exit(1);
+  if (major < 22 || (major === 22 && minor < 15)) {
+    const { node } = process.versions;
+    console.error(`weir: needs Node >= 22.15; this is ${node}, and npm has none for this machine`);
+    process.exit(1);
+  }
+  return process.execPath;
 }
 
 /** Compiles src/ to dist/; a second run with nothing changed takes a fraction of a second. */

@@ -9,9 +9,10 @@ import type { Owner } from '../certs/installed-copy.ts';
 import { syncCertificates } from '../certs/sync-certificates.ts';
 import type { SyncOptions, SyncResult } from '../certs/sync-certificates.ts';
 import { watchCertificates } from '../certs/watch-certificates.ts';
+import { exitCodes } from './exit-codes.ts';
 
-/** Exit codes of `weir certs`: what a script can tell apart. */
-const exitCode = { fine: 0, failed: 1, partlyDone: 3 } as const;
+/** The copy was written, without what had to be left out. */
+const exitCodePartlyDone = 3;
 
 /** Names that hold for any machine, and those of the services in docker-compose.yml. */
 const everyServersNames = ['localhost', 'weir', 'nginx', '127.0.0.1', '::1'];
@@ -137,14 +138,14 @@ function jsonForm({ ready, changed, certificates, findings }: SyncResult) {
 }
 
 function codeOf({ ready, findings }: SyncResult): number {
-  if (!ready) return exitCode.failed;
+  if (!ready) return exitCodes.failure;
   const isError = ({ severity }: Finding) => severity === 'error';
-  return findings.some(isError) ? exitCode.partlyDone : exitCode.fine;
+  return findings.some(isError) ? exitCodePartlyDone : exitCodes.success;
 }
 
 function fail(error: unknown): void {
   console.error(`error: ${messageOf(error)}`);
-  process.exitCode = exitCode.failed;
+  process.exitCode = exitCodes.failure;
 }
 
 function messageOf(error: unknown): string {

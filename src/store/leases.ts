@@ -22,16 +22,20 @@ export interface Leases {
    * The latter is reported as a doubt and changes nothing.
    */
   touch(digest: Digest): Promise<Stats | undefined>;
-  /** The same for any file, by path; undefined when it is absent or not a regular file. */
-  touchFile(path: string): Promise<Stats | undefined>;
+  /**
+   * The same for any file, by path; undefined when it is absent or not a regular file. A file of
+   * another size than expected is returned as it is, without a lease.
+   */
+  touchFile(path: string, expectedSize?: number): Promise<Stats | undefined>;
 }
 
 /** `coalesceMs`: a file younger than this is not written to again; its lease has that much slack. */
 export function fileTimeLeases(layout: Layout, coalesceMs: number, clock: Clock, observer: Observer): Leases {
-  async function touchFile(path: string): Promise<Stats | undefined> {
+  async function touchFile(path: string, expectedSize?: number): Promise<Stats | undefined> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const before = await statIfFile(path);
       if (before === undefined) return undefined;
+      if (expectedSize !== undefined && before.size !== expectedSize) return before;
       // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
       const age = clock() - Math.max(before.mtimeMs, before.ctimeMs);
       if (age < coalesceMs) return before;
@@ -47,13 +51,13 @@ export function fileTimeLeases(layout: Layout, coalesceMs: number, clock: Clock,
   async function touch(digest: Digest): Promise<Stats | undefined> {
     const path = layout.blob(digest.hash);
     try {
-      let stats = await touchFile(path);
+      let stats = await touchFile(path, digest.sizeBytes);
       if (stats === undefined && (await bringBack(layout, await trashRuns(layout), digest.hash))) {
-        stats = await touchFile(path);
+        stats = await touchFile(path, digest.sizeBytes);
       }
       if (stats === undefined && digest.hash === emptyDigest.hash && digest.sizeBytes === 0) {
         await makeEmptyBlob(layout);
-        stats = await touchFile(path);
+        stats = await touchFile(path, digest.sizeBytes);
       }
       if (stats !== undefined && stats.size !== digest.sizeBytes) {
         observer.doubted(digest.hash, 'wrong-size');

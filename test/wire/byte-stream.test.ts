@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
@@ -15,6 +15,7 @@ import {
   write,
   writeRequests,
 } from '../support/wire.ts';
+import { eventually } from '../support/eventually.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 
 describe('ByteStream', () => {
@@ -124,12 +125,12 @@ describe('ByteStream', () => {
     const hangUp = new AbortController();
     const stalled = async function* () {
       yield { resourceName: name, writeOffset: 0n, finishWrite: false, data: blob.data.subarray(0, 500_000) };
-      await waitFor(async () => (await totalSize(own.volume)) === 500_000);
+      await eventually(async () => (await totalSize(own.volume)) === 500_000);
       hangUp.abort();
     };
     await assert.rejects(broken.bytes.write(stalled(), { signal: hangUp.signal }));
     broken.close();
-    await waitFor(async () =>
+    await eventually(async () =>
       (await temporaryFiles(own.volume)).every((file) => file.startsWith('weir-kept-')),
     );
     await own.kill();
@@ -166,11 +167,11 @@ describe('ByteStream', () => {
         finishWrite: false,
         data: blob.data.subarray(0, 500_000),
       };
-      await waitFor(async () => (await totalSize(own.volume)) === 500_000);
+      await eventually(async () => (await totalSize(own.volume)) === 500_000);
       hangUp.abort();
     };
     await assert.rejects(clients.bytes.write(stalled(), { signal: hangUp.signal }));
-    await waitFor(async () => (await temporaryFiles(own.volume)).length === 0);
+    await eventually(async () => (await temporaryFiles(own.volume)).length === 0);
     clients.close();
     await own.stop();
   });
@@ -279,17 +280,8 @@ async function temporaryFiles(volume: string): Promise<string[]> {
 }
 
 async function totalSize(volume: string): Promise<number> {
-  const { stat } = await import('node:fs/promises');
   const sizes = (await temporaryFiles(volume)).map(
     async (file) => (await stat(join(volume, 'tmp', file))).size,
   );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('what was waited for did not happen within 20 seconds');
 }
