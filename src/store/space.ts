@@ -16,8 +16,8 @@ export interface VolumeUsage {
 export interface Space {
   /** Rejects with 'resource-exhausted' when so many bytes would not fit now. Reserves nothing: a size is only a claim. */
   expectRoomFor(bytes: number): Promise<void>;
-  /** Before bytes are written: takes them from what is left, or rejects with 'resource-exhausted'. */
-  take(bytes: number): Promise<void>;
+  /** Before bytes are written: takes them, and new files, from what is left, or rejects with 'resource-exhausted'. */
+  take(bytes: number, newFiles: number): Promise<void>;
   /** As measured at most `measureEveryMs` ago. */
   usage(): Promise<VolumeUsage>;
 }
@@ -38,10 +38,11 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
   let measured: VolumeUsage = { totalBytes: 0, freeBytes: 0, totalInodes: 0, freeInodes: 0 };
   let measuredAt = -Infinity;
   let takenSince = 0;
+  let filesSince = 0;
   let measuring: Promise<void> | undefined;
 
   async function measure(): Promise<void> {
-    const before = takenSince;
+    const before = { bytes: takenSince, files: filesSince };
     const { blocks, bavail, bsize, files, ffree } = await statfs(root);
     measured = {
       totalBytes: blocks * bsize,
@@ -51,7 +52,8 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
     };
     measuredAt = clock();
     // What was taken while the call ran may or may not be in its answer: count it once more.
-    takenSince -= before;
+    takenSince -= before.bytes;
+    filesSince -= before.files;
   }
 
   async function usage(): Promise<VolumeUsage> {
@@ -81,7 +83,7 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
         `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(headRoom)} stay free (HEAD_ROOM_MIN)`,
       );
     }
-    if (totalInodes > 0 && freeInodes < Math.min(inodesKeptFree, totalInodes / 10)) {
+    if (totalInodes > 0 && freeInodes - filesSince < Math.min(inodesKeptFree, totalInodes / 10)) {
       throw refuse(`no room for another file: the volume has ${freeInodes} of ${totalInodes} inodes free`);
     }
   }
@@ -93,9 +95,10 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
 
   return {
     expectRoomFor,
-    async take(bytes) {
+    async take(bytes, newFiles) {
       await expectRoomFor(bytes);
       takenSince += bytes;
+      filesSince += newFiles;
     },
     usage,
   };

@@ -40,6 +40,7 @@ export async function openUpload(
   const temporary = site.layout.temporaryFile(randomUUID());
   try {
     await site.space.expectRoomFor(digest.sizeBytes - offset);
+    await site.space.take(0, 1);
     if (offset === 0) {
       const handle = await createNew(temporary, blobMode);
       return new FileUpload(
@@ -158,7 +159,7 @@ class FileUpload implements Upload {
       );
     }
     try {
-      await this.#site.space.take(chunk.length);
+      await this.#site.space.take(chunk.length, 0);
       await writeFully(this.#handle, chunk, this.receivedBytes);
     } catch (error) {
       throw volumeError(error, 'storing an upload');

@@ -116,7 +116,7 @@ export function volumeBlobStore(
     if ((await leases.touch(digest)) !== undefined) return;
     const temporary = layout.temporaryFile(randomUUID());
     try {
-      await space.take(bytes.length);
+      await space.take(bytes.length, 1);
       const handle = await createNew(temporary, blobMode);
       try {
         await writeFully(handle, bytes, 0);

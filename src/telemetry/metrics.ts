@@ -28,11 +28,17 @@ export function prometheusMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const observer = countingObserver(registry);
+  let readVolume = () => Promise.resolve();
   return {
     observer,
-    watchVolume: (probe) => volumeGauges(registry, probe),
+    watchVolume(probe) {
+      readVolume = volumeGauges(registry, probe);
+    },
     contentType: registry.contentType,
-    text: () => Registry.merge([registry, grpcRegistry]).metrics(),
+    async text() {
+      await readVolume();
+      return await Registry.merge([registry, grpcRegistry]).metrics();
+    },
   };
 }
 
@@ -116,7 +122,8 @@ function countingObserver(registry: Registry): Observer {
   };
 }
 
-function volumeGauges(registry: Registry, probe: VolumeProbe): void {
+/** The gauges of the volume, and the function that reads it into them; one answer of the volume fills them all. */
+function volumeGauges(registry: Registry, probe: VolumeProbe): () => Promise<void> {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
   const total = gauge('weir_volume_size_bytes', 'Size of the file system that the volume is on.');
   const free = gauge('weir_volume_free_bytes', 'Bytes free on it for us.');
@@ -129,22 +136,20 @@ function volumeGauges(registry: Registry, probe: VolumeProbe): void {
     'weir_volume_writable',
     '1 when the last try to write a file on the volume succeeded.',
   );
-  const answers = new Gauge({
-    name: 'weir_volume_answers',
-    help: '1 when the volume answered in time for this scrape; the other gauges of the volume are old when it is 0.',
-    registers: [registry],
-    async collect() {
-      writable.set(probe.isWritable() ? 1 : 0);
-      const usage = await inTime(probe.usage());
-      this.set(usage === undefined ? 0 : 1);
-      if (usage === undefined) return;
-      total.set(usage.totalBytes);
-      free.set(usage.freeBytes);
-      inodes.set(usage.totalInodes);
-      freeInodes.set(usage.freeInodes);
-    },
-  });
-  answers.set(1);
+  const answers = gauge(
+    'weir_volume_answers',
+    '1 when the volume answered in time for this scrape; its sizes are old when it is 0.',
+  );
+  return async () => {
+    writable.set(probe.isWritable() ? 1 : 0);
+    const usage = await inTime(probe.usage());
+    answers.set(usage === undefined ? 0 : 1);
+    if (usage === undefined) return;
+    total.set(usage.totalBytes);
+    free.set(usage.freeBytes);
+    inodes.set(usage.totalInodes);
+    freeInodes.set(usage.freeInodes);
+  };
 }
 
 /** A mount that hangs must not hang the scrape, which is how people learn that it hangs. */
