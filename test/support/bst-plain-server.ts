@@ -25,7 +25,7 @@ export interface PlainServer {
 export interface PlainSetting {
   /** Bytes that uploads have to leave free on the disk. */
   headRoom?: number;
-  /** Whether Weir keeps what it has of an interrupted upload, as it does unless told otherwise. */
+  /** Whether Weir keeps what it has of an interrupted upload, so that it can be gone on with. */
   keepsUploads?: boolean;
 }
 
@@ -56,7 +56,7 @@ async function startWeirAlone(volume: string, { headRoom = 1_000_000, keepsUploa
     HEAD_ROOM_MIN: `${headRoom}`,
     // Long enough for what a test has under way, short enough not to wait for what never ends.
     DRAIN_SECONDS: '2',
-    ...(keepsUploads === false ? { UPLOAD_RESUME_SECONDS: '0' } : {}),
+    UPLOAD_RESUME_SECONDS: keepsUploads === true ? '600' : '0',
   };
   const weir = await startWeir({ volume, tcp: true, env });
   return {
