@@ -1,27 +1,30 @@
 import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 /** Where a listener is: `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
-const address = makeValidator<string>((input) => {
-  if (/^unix:\/.+$/.test(input) || /^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/.test(input)) return input;
-  throw new Error('expected host:port, [ipv6]:port or unix:/absolute/path');
-});
+function parseAddress(input: string): string {
+  if (/^unix:\/.+$/.test(input)) return input;
+  const port = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):(\d{1,5})$/.exec(input)?.[1];
+  if (port !== undefined && Number(port) <= 65_535) return input;
+  throw new EnvError(
+    `${JSON.stringify(input)} is no address: write host:port, [ipv6]:port or unix:/absolute/path`,
+  );
+}
 
-const optionalAddress = makeValidator<string | undefined>((input) => {
-  if (input === '' || input === 'none') return undefined;
-  return address()._parse(input);
-});
+const address = makeValidator<string>(parseAddress);
+
+/** The empty address stands for none: envalid takes undefined for an error. */
+const optionalAddress = makeValidator<string>((input) => (input === 'none' ? '' : parseAddress(input)));
 
 const seconds = makeValidator<number>((input) => {
   const value = Number(input);
   if (input.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
-  throw new Error('expected a number of seconds, 0 or more');
+  throw new EnvError(`${JSON.stringify(input)} is no number of seconds, 0 or more`);
 });
 
-const bytes = makeValidator<number | undefined>((input) => {
-  if (input === '') return undefined;
+const bytes = makeValidator<number>((input) => {
   const value = Number(input);
   if (Number.isFinite(value) && value >= 0) return value;
-  throw new Error('expected a number of bytes, like 2000000000 or 2e9');
+  throw new EnvError(`${JSON.stringify(input)} is no number of bytes, like 2000000000 or 2e9`);
 });
 
 /** Every setting there is: what it means, its unit and its default. `weir serve --help` prints this. */
@@ -90,9 +93,10 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Throws ConfigError, naming every setting that is wrong and what it should be. */
+/** Throws ConfigError, naming every setting that is wrong and what it should be. An empty value is an unset one. */
 export function readConfig(environment: Record<string, string | undefined>): Config {
-  const checked = cleanEnv(environment, settings, {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const checked = cleanEnv(given, settings, {
     reporter({ errors }) {
       const lines = Object.entries(errors).map(
         ([name, error]) => `${name}: ${error instanceof EnvError ? error.message : String(error)}`,
@@ -103,8 +107,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return Object.freeze({
     volume: checked.VOLUME,
     pullListen: checked.PULL_LISTEN,
-    pushListen: checked.PUSH_LISTEN,
-    opsListen: checked.OPS_LISTEN,
+    pushListen: checked.PUSH_LISTEN || undefined,
+    opsListen: checked.OPS_LISTEN || undefined,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
     headRoomMin: checked.HEAD_ROOM_MIN,
