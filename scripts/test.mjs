@@ -10,7 +10,12 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const suitesOfRealParts = ['bst', 'nginx', 'compose'].map((name) => join('test', name, '/'));
-const optionsWithValue = new Set(['--test-name-pattern', '--test-skip-pattern', '--test-concurrency']);
+const optionsWithValue = new Set([
+  '--test-name-pattern',
+  '--test-skip-pattern',
+  '--test-concurrency',
+  '--test-reporter',
+]);
 
 let realParts = true;
 const options = [];
@@ -38,7 +43,7 @@ if (realParts) await run([...stripTypes, join('test', 'support', 'set-up.ts')]);
 await run([
   ...stripTypes,
   '--test',
-  '--test-reporter=spec',
+  ...(options.some((option) => option.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
   // The suites wait for other processes more than they compute; one at a time would leave a small machine idle.
   `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
   '--test-timeout=600000',

@@ -39,6 +39,18 @@ behaviour(
   },
 );
 
+for (const [what, harm] of [
+  ['15. an artifact that lost a blob', damage.lose],
+  ['16. an artifact with a truncated blob', damage.truncate],
+] as const) {
+  behaviour(`${what} is repaired by the next push, although nobody has noticed yet`, async (t) => {
+    const { volume, builder, reader } = await pushedArtifact(t);
+    await harm(blobPath(volume, contents));
+    assertOutcome(await builder.run('push', 'things.bst'), 0, says.pushed);
+    assertOutcome(await reader.run('pull', 'things.bst'), 0, says.pulled);
+  });
+}
+
 behaviour(
   '16. an artifact with a truncated blob is not cached, and pushing it again repairs it',
   async (t) => {
