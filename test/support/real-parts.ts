@@ -2,6 +2,7 @@
 // them, and how to get them. A test that needs one is registered with `testWith`, so that where the part
 // is missing the test is counted as skipped, with the reason, or fails where CI promises a whole machine.
 import { spawnSync } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
@@ -97,12 +98,13 @@ function packagesOf(parts: RealPart[]): string[] {
 /** Indexes are only fetched when the installation does not work with those that are there. */
 function aptInstall(packages: string[]): boolean {
   const install = ['install', '--yes', '--no-install-recommends', ...packages];
-  return aptGet(install) || (aptGet(['update']) && aptGet(install));
+  return aptGet(install, 'ignore') || (aptGet(['update'], 2) && aptGet(install, 2));
 }
 
-function aptGet(args: string[]): boolean {
+function aptGet(args: string[], output: 'ignore' | 2): boolean {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('apt-get', ['--quiet', '--quiet', ...args], { env, stdio: ['ignore', 2, 2] }).status === 0;
+  const stdio: StdioOptions = ['ignore', output, output];
+  return spawnSync('apt-get', ['--quiet', '--quiet', ...args], { env, stdio }).status === 0;
 }
 
 /** Debian's own way to say that an installation starts no service; what is there already stays as it is. */
