@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { initCertificates } from '../../src/certs/init-certificates.ts';
 import { syncCertificates } from '../../src/certs/sync-certificates.ts';
 import { watchCertificates } from '../../src/certs/watch-certificates.ts';
+import { freePorts } from './free-ports.ts';
 import { findCommand } from './real-parts.ts';
 
 /** nginx/ of this repository. */
@@ -119,7 +120,7 @@ interface Folders {
 /** A port that is free may be taken by another test before nginx binds it: then others are tried. */
 async function startOnFreePorts(options: NginxOptions, folders: Folders) {
   for (let attempt = 1; ; attempt++) {
-    const [pullPort, pushPort] = await freePorts();
+    const [pullPort = 0, pushPort = 0] = await freePorts(2);
     await render(folders, {
       NGINX_WORKERS: '2',
       NGINX_STREAM_TIMEOUT: '1h',
@@ -177,19 +178,6 @@ function nginxCommand(): string {
 /** With the folders of system commands, which an ordinary user's PATH may lack. */
 function searchPath(): string {
   return `${process.env['PATH']}:/usr/sbin:/sbin`;
-}
-
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = servers.map(async (server) => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  const [one = 0, two = 0] = await Promise.all(ports);
-  for (const server of servers) server.close();
-  return [one, two];
 }
 
 async function accepts(port: number): Promise<boolean> {

@@ -1,0 +1,137 @@
+// Docker for tests: a daemon with the base images that the project builds on, and Compose stacks of its own.
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFile, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findCommand } from './real-parts.ts';
+
+const run = promisify(execFile);
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Builds stand-ins for base images where there is no image registry; see CONTRIBUTING. */
+const containerLab = process.env['CONTAINER_LAB'] ?? join(repository, '..', 'shared', 'container-lab');
+
+export interface Docker {
+  /** Ends the daemon if it was started for this. */
+  readonly release: () => Promise<void>;
+}
+
+/** A daemon that has the base images, set up if this process may; or the reason why there is none. */
+export async function docker(): Promise<Docker | string> {
+  if (findCommand('docker') === undefined) return 'needs docker: not on this machine';
+  if (composeCommand() === undefined) return 'needs docker compose or docker-compose: not on this machine';
+  const wasRunning = daemonRuns();
+  const missing = async () => (daemonRuns() ? await missingImages() : await baseImages());
+  if ((await missing()).length > 0) {
+    const reason = await buildLab();
+    if (!daemonRuns()) return `needs a Docker daemon that this user can reach; ${reason}`;
+    for (const image of await missing()) {
+      const pulled = spawnSync('docker', ['pull', '--quiet', image], { stdio: 'ignore' });
+      if (pulled.status !== 0) return `needs the image ${image}, which cannot be pulled; ${reason}`;
+    }
+  }
+  const release = async () => {
+    if (!wasRunning) await run('bash', [join(containerLab, 'build.sh'), '--stop']);
+  };
+  return { release };
+}
+
+/** Why the container lab did not help; for the sentence of a skipped test. */
+async function buildLab(): Promise<string> {
+  const script = join(containerLab, 'build.sh');
+  if (!existsSync(script)) return `no container lab in ${containerLab} (CONTAINER_LAB)`;
+  if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
+    return 'the container lab needs root and apt';
+  }
+  try {
+    await run('bash', [script]);
+    return 'the container lab has been built';
+  } catch (error) {
+    const words = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    return `the container lab failed: ${words.trim().split('\n').at(-1)}`;
+  }
+}
+
+function daemonRuns(): boolean {
+  return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0;
+}
+
+/** The images that the project's Dockerfiles start from. */
+async function baseImages(): Promise<string[]> {
+  const files = ['Dockerfile', 'nginx/Dockerfile', 'monitoring/Dockerfile'];
+  const texts = files.map(async (file) => await readFile(join(repository, file), 'utf8'));
+  return (await Promise.all(texts)).flatMap((text) => /^ARG \w+_IMAGE=(\S+)$/m.exec(text)?.[1] ?? []);
+}
+
+async function missingImages(): Promise<string[]> {
+  const isThere = (image: string) =>
+    spawnSync('docker', ['image', 'inspect', image], { stdio: 'ignore' }).status === 0;
+  return (await baseImages()).filter((image) => !isThere(image));
+}
+
+function composeCommand(): string[] | undefined {
+  const plugin = spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' });
+  if (plugin.status === 0) return ['docker', 'compose'];
+  return findCommand('docker-compose') === undefined ? undefined : ['docker-compose'];
+}
+
+/** What would be committed of this checkout, in a new folder, with files that only their owner can read. */
+export async function copyOfRepository(folder: string): Promise<void> {
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const { stdout } = await run('git', listed, { cwd: repository, maxBuffer: 64 * 1024 * 1024 });
+  for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(join(repository, name)))) {
+    await mkdir(dirname(join(folder, file)), { recursive: true, mode: 0o700 });
+    await copyFile(join(repository, file), join(folder, file));
+    const { mode } = await stat(join(repository, file));
+    await chmod(join(folder, file), mode & 0o700);
+  }
+}
+
+/** A Compose project in a folder, apart from all others on the machine. */
+export class Stack {
+  readonly #folder: string;
+  readonly #project: string;
+  readonly #environment: Record<string, string>;
+
+  constructor(folder: string, project: string, environment: Record<string, string>) {
+    this.#folder = folder;
+    this.#project = project;
+    this.#environment = environment;
+  }
+
+  /** Standard output of a Compose command. Rejects with everything it printed. */
+  async compose(...args: string[]): Promise<string> {
+    const [command = '', ...first] = composeCommand() ?? [];
+    const options = ['--project-name', this.#project];
+    // The classic builder uses base images as they are here; BuildKit may ask a registry first.
+    const env = { ...process.env, ...this.#environment, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
+    const settings = { cwd: this.#folder, env, maxBuffer: 64 * 1024 * 1024, timeout: 480_000 };
+    const { stdout } = await run(command, [...first, ...options, ...args], settings);
+    return stdout;
+  }
+
+  /** Of a service's container: healthy, starting, unhealthy, or the state of one without a health check. */
+  async health(service: string): Promise<string> {
+    const id = (await this.compose('ps', '--quiet', service)).trim();
+    if (id === '') return 'missing';
+    const format = '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}';
+    const { stdout } = await run('docker', ['inspect', '--format', format, id]);
+    return stdout.trim();
+  }
+
+  /** When a service's container was started: stays the same as long as nobody restarts it. */
+  async startedAt(service: string): Promise<string> {
+    const id = (await this.compose('ps', '--quiet', service)).trim();
+    const { stdout } = await run('docker', ['inspect', '--format', '{{.State.StartedAt}}', id]);
+    return stdout.trim();
+  }
+
+  /** Removes containers, networks and volumes, and the images that `up` built under this project's names. */
+  async remove(images: readonly string[]): Promise<void> {
+    await this.compose('--profile', 'monitoring', 'down', '--volumes', '--timeout', '20');
+    spawnSync('docker', ['image', 'rm', ...images], { stdio: 'ignore' });
+    await rm(this.#folder, { recursive: true });
+  }
+}
