@@ -93,6 +93,19 @@ test('an upload refused before its client has sent everything ends with that ref
   });
 });
 
+test('a large upload without a certificate ends with the refusal, not with a broken connection', async (t) => {
+  const site = await startSite(t);
+  const client = await site.client('push');
+  async function* requests() {
+    for (let index = 0; index < 64; index++) yield message('blob', mebibyte(index));
+  }
+  await assert.rejects(client.write(requests()), (error) => {
+    assert.ok(error instanceof ClientError);
+    assert.equal(error.code, Status.UNAUTHENTICATED, error.message);
+    return true;
+  });
+});
+
 test('metadata names with dots pass', async (t) => {
   const site = await startSite(t);
   const client = await site.client('pull');

@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import type { IncomingMessage, ClientRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
-import type { SecureVersion } from 'node:tls';
+import type { ConnectionOptions, SecureVersion } from 'node:tls';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, createChannel, createClient } from 'nice-grpc';
 import { ByteStreamDefinition } from '../../src/gen/google/bytestream/bytestream.ts';
@@ -45,6 +45,17 @@ test('both ports speak TLS 1.2 and 1.3 and refuse older versions', async (t) => 
   }
 });
 
+test('a TLS session can be resumed on the pull port, but never on the push port, where it would not be verified again', async (t) => {
+  const site = await startSite(t);
+  const { keyPem: key, certificatePem: cert } = site.firstClient;
+  const ca = await site.serverCertificate();
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const options = { host: 'localhost', ca, key, cert, minVersion: version, maxVersion: version };
+    assert.equal(await resumes({ ...options, port: site.nginx.pullPort }), true, version);
+    assert.equal(await resumes({ ...options, port: site.nginx.pushPort }), false, version);
+  }
+});
+
 test('an http:// request to a TLS port is told to use https', async (t) => {
   const site = await startSite(t);
   for (const port of [site.nginx.pullPort, site.nginx.pushPort]) {
@@ -75,6 +86,22 @@ test('a browser is told what the port is for', async (t) => {
   assert.match(body, /This port speaks gRPC/);
   assert.deepEqual(site.backend.calls, []);
 });
+
+/** Whether a second connection goes on with the session of a first. */
+async function resumes(options: ConnectionOptions): Promise<boolean> {
+  const first = connect(options);
+  let session: Buffer | undefined;
+  first.on('session', (received: Buffer) => (session = received));
+  // TLS 1.3 sends sessions after the handshake, so an answer is waited for.
+  first.write('GET / HTTP/1.0\r\n\r\n');
+  first.resume();
+  await once(first, 'close');
+  const second = connect({ ...options, ...(session ? { session } : {}) });
+  await once(second, 'secureConnect');
+  const reused = second.isSessionReused();
+  second.destroy();
+  return reused;
+}
 
 async function answerTo(request: ClientRequest): Promise<{ response: IncomingMessage; body: string }> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
