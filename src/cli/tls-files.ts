@@ -63,4 +63,4 @@ function fingerprintOf({ key, certificate, clients }: TlsMaterial): string {
 }
 
 const nothing = () => {};
-const quiet: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const quiet: Logger = { debugs: false, debug: nothing, info: nothing, warn: nothing, error: nothing };

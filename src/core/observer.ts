@@ -48,6 +48,8 @@ export interface Observer {
 
 /** Where log lines go. Fields are machine-readable; the message is for people. */
 export interface Logger {
+  /** Whether debug() does anything: what is only made for it need not be made. */
+  readonly debugs: boolean;
   debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;

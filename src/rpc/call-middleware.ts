@@ -18,15 +18,17 @@ export function callMiddleware(logger: Logger, observer: Observer): ServerMiddle
       throw error;
     } finally {
       observer.callEnded(role);
-      logger.debug('call', {
-        method: call.method.path,
-        listener: role,
-        status: Status[status],
-        seconds: Number(((performance.now() - begun) / 1000).toFixed(6)),
-        peer: context.metadata.get('x-forwarded-for') ?? context.peer,
-        ...(identity && { fingerprint: identity.fingerprint, subject: identity.subject }),
-        ...(message && { message }),
-      });
+      if (logger.debugs) {
+        logger.debug('call', {
+          method: call.method.path,
+          listener: role,
+          status: Status[status],
+          seconds: Number(((performance.now() - begun) / 1000).toFixed(6)),
+          peer: context.metadata.get('x-forwarded-for') ?? context.peer,
+          ...(identity && { fingerprint: identity.fingerprint, subject: identity.subject }),
+          ...(message && { message }),
+        });
+      }
     }
   };
 }

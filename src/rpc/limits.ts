@@ -12,3 +12,9 @@ export const maxStreamsPerConnection = 1000;
 
 /** How much of a stream a client may send ahead of us. The default of 64 KiB is slow over any distance. */
 export const flowControlWindow = 4 * 1024 * 1024;
+
+/**
+ * Messages that wait in a stream, beside the one that is on its way, for a client that does not read or
+ * a disk that is slow. Node's default is 16 whatever their size: a stalled Read would hold 17 MiB.
+ */
+export const waitingMessages = 1;

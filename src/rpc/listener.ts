@@ -1,4 +1,5 @@
 import { chmod, rm } from 'node:fs/promises';
+import { setDefaultHighWaterMark } from 'node:stream';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { createServer, type Server } from 'nice-grpc';
 import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
@@ -22,7 +23,7 @@ import { callerMiddleware } from './caller.ts';
 import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { errorMiddleware } from './error-middleware.ts';
-import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection } from './limits.ts';
+import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { roleMiddleware } from './role-middleware.ts';
 
@@ -92,6 +93,8 @@ function cannotListen({ role, address }: ListenerOptions, cause: unknown): Cache
 }
 
 function serverWithServices(options: ListenerOptions, parts: ListenerParts): Server {
+  // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
+  setDefaultHighWaterMark(true, waitingMessages);
   const { blobs, references, trees, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,

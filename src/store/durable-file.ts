@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isAbsent, errnoOf } from './volume-error.ts';
 
@@ -66,45 +66,13 @@ export async function readFully(handle: FileHandle, buffer: Uint8Array, position
   return done;
 }
 
-/** File systems without hard links say it in one of these words. */
-const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
-
-/**
- * Gives `temporary` a second name unless that exists; false if it does. Makes the folder when it has
- * vanished. On file systems without links it is renamed instead, after a look.
- */
-export async function linkUnlessPresent(temporary: string, target: string): Promise<boolean> {
-  return await withFolder(target, async () => {
-    try {
-      await link(temporary, target);
-      return true;
-    } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return false;
-      if (!noLinks.has(errnoOf(error))) throw error;
-    }
-    if (await exists(target)) return false;
-    await rename(temporary, target);
-    return true;
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw error;
-  }
-}
-
 /** Renames over whatever is there. Makes the folder when it has vanished. */
 export async function renameOver(temporary: string, target: string): Promise<void> {
   await withFolder(target, () => rename(temporary, target));
 }
 
-/** Somebody may tidy empty folders away while we run: then they are made again, once. */
-async function withFolder<T>(target: string, publish: () => Promise<T>): Promise<T> {
+/** Publishes at a path; somebody may tidy empty folders away while we run: then they are made again, once. */
+export async function withFolder<T>(target: string, publish: () => T | Promise<T>): Promise<T> {
   try {
     return await publish();
   } catch (error) {

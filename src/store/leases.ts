@@ -1,14 +1,17 @@
 import type { Stats } from 'node:fs';
-import { lstat, lutimes } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
 import { type Digest, emptyDigest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { createNew, blobMode, linkUnlessPresent, discard } from './durable-file.ts';
+import { blobMode } from './durable-file.ts';
+import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
-import { bringBack, trashRuns } from './trash.ts';
-import { errnoOf, isAbsent, volumeError } from './volume-error.ts';
+import { linkUnlessPresent } from './publish.ts';
+import { bringBack } from './trash.ts';
+import { volumeError } from './volume-error.ts';
 import { randomUUID } from 'node:crypto';
 
+/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
+const lookupsAtOnce = 64;
 /** How often a file may vanish and come back under our hands before we call it absent. */
 const maxAttempts = 4;
 
@@ -22,6 +25,8 @@ export interface Leases {
    * The latter is reported as a doubt and changes nothing.
    */
   touch(digest: Digest): Promise<Stats | undefined>;
+  /** The same for many, in their order. */
+  touchAll(digests: readonly Digest[], signal?: AbortSignal): Promise<(Stats | undefined)[]>;
   /**
    * The same for any file, by path; undefined when it is absent or not a regular file. A file of
    * another size than expected is returned as it is, without a lease.
@@ -30,79 +35,76 @@ export interface Leases {
 }
 
 /** `coalesceMs`: a file younger than this is not written to again; its lease has that much slack. */
-export function fileTimeLeases(layout: Layout, coalesceMs: number, clock: Clock, observer: Observer): Leases {
+export function fileTimeLeases(
+  calls: FileCalls,
+  layout: Layout,
+  coalesceMs: number,
+  clock: Clock,
+  observer: Observer,
+): Leases {
   async function touchFile(path: string, expectedSize?: number): Promise<Stats | undefined> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const before = await statIfFile(path);
+      const before = await calls.stat(path);
       if (before === undefined) return undefined;
       if (expectedSize !== undefined && before.size !== expectedSize) return before;
       // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
       const age = clock() - Math.max(before.mtimeMs, before.ctimeMs);
       if (age < coalesceMs) return before;
-      if (!(await refresh(path, clock()))) continue;
+      if (!(await calls.refresh(path, clock()))) continue;
       // utimes can succeed on a file that was renamed to the trash and removed while it ran. Only a
       // look at the name afterwards shows that the blob is still where readers find it.
-      const after = await statIfFile(path);
+      const after = await calls.stat(path);
       if (after !== undefined) return after;
     }
     return undefined;
   }
 
-  async function touch(digest: Digest): Promise<Stats | undefined> {
-    const path = layout.blob(digest.hash);
+  async function touchAll(digests: readonly Digest[], signal?: AbortSignal): Promise<(Stats | undefined)[]> {
+    const found: (Stats | undefined)[] = [];
     try {
-      let stats = await touchFile(path, digest.sizeBytes);
-      if (stats === undefined && (await bringBack(layout, await trashRuns(layout), digest.hash))) {
-        stats = await touchFile(path, digest.sizeBytes);
+      for (let start = 0; start < digests.length; start += lookupsAtOnce) {
+        signal?.throwIfAborted();
+        const some = digests.slice(start, start + lookupsAtOnce);
+        found.push(
+          ...(await Promise.all(some.map((digest) => touchFile(layout.blob(digest.hash), digest.sizeBytes)))),
+        );
       }
-      if (stats === undefined && digest.hash === emptyDigest.hash && digest.sizeBytes === 0) {
-        await makeEmptyBlob(layout);
-        stats = await touchFile(path, digest.sizeBytes);
-      }
-      if (stats !== undefined && stats.size !== digest.sizeBytes) {
-        observer.doubted(digest.hash, 'wrong-size');
-        return undefined;
-      }
-      return stats;
+      await findElsewhere(digests, found);
     } catch (error) {
-      throw volumeError(error, 'looking for a blob');
+      throw volumeError(error, 'looking for blobs');
+    }
+    return found.map((stats, index) => ofRightSize(digests[index], stats));
+  }
+
+  /** A second look for those that are not in their place; one look at the trash serves them all. */
+  async function findElsewhere(digests: readonly Digest[], found: (Stats | undefined)[]): Promise<void> {
+    if (!found.includes(undefined)) return;
+    const runs = await calls.names(layout.trash);
+    for (const [index, digest] of digests.entries()) {
+      if (found[index] !== undefined) continue;
+      const isEmptyBlob = digest.hash === emptyDigest.hash && digest.sizeBytes === 0;
+      if (isEmptyBlob) await makeEmptyBlob(calls, layout);
+      else if (runs.length === 0 || !(await bringBack(calls, layout, runs, digest.hash))) continue;
+      found[index] = await touchFile(layout.blob(digest.hash), digest.sizeBytes);
     }
   }
 
-  return { touch, touchFile };
-}
-
-async function statIfFile(path: string): Promise<Stats | undefined> {
-  try {
-    const stats = await lstat(path);
-    return stats.isFile() ? stats : undefined;
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
+  function ofRightSize(digest: Digest | undefined, stats: Stats | undefined): Stats | undefined {
+    if (digest === undefined || stats === undefined || stats.size === digest.sizeBytes) return stats;
+    observer.doubted(digest.hash, 'wrong-size');
+    return undefined;
   }
-}
 
-/** False when the file has gone meanwhile. */
-async function refresh(path: string, now: number): Promise<boolean> {
-  try {
-    await lutimes(path, now / 1000, now / 1000);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    // Nothing can be evicted through a read-only mount either.
-    if (errnoOf(error) === 'EROFS') return true;
-    throw error;
-  }
+  return { touchAll, touchFile, touch: async (digest) => (await touchAll([digest]))[0] };
 }
 
 /** BuildStream expects the blob of no bytes as a file. */
-async function makeEmptyBlob(layout: Layout): Promise<void> {
+async function makeEmptyBlob(calls: FileCalls, layout: Layout): Promise<void> {
   const temporary = layout.temporaryFile(randomUUID());
-  const handle = await createNew(temporary, blobMode);
-  await handle.close();
+  await calls.writeNew(temporary, new Uint8Array(), blobMode);
   try {
-    await linkUnlessPresent(temporary, layout.blob(emptyDigest.hash));
+    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
   } finally {
-    await discard(temporary);
+    await calls.discard(temporary);
   }
 }

@@ -1,7 +1,13 @@
+import { rename } from 'node:fs/promises';
 import type { Digest } from '../core/digest.ts';
-import { discard, linkUnlessPresent, renameOver } from './durable-file.ts';
+import { renameOver, withFolder } from './durable-file.ts';
+import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
+import { errnoOf } from './volume-error.ts';
+
+/** File systems without hard links say it in one of these words. */
+const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
  * Makes a verified temporary file the blob's file, and takes the temporary name away.
@@ -11,15 +17,37 @@ import type { Leases } from './leases.ts';
  * file of the wrong size is renamed over.
  */
 export async function publishBlob(
+  calls: FileCalls,
   layout: Layout,
   leases: Leases,
   temporary: string,
   digest: Digest,
 ): Promise<void> {
   const target = layout.blob(digest.hash);
-  if (!(await linkUnlessPresent(temporary, target))) {
+  if (!(await linkUnlessPresent(calls, temporary, target))) {
     const present = await leases.touch(digest);
     if (present === undefined) await renameOver(temporary, target);
   }
-  await discard(temporary);
+  await calls.discard(temporary);
+}
+
+/**
+ * Gives a temporary file its name unless that exists; false if it does. On file systems without
+ * links it is renamed instead, after a look.
+ */
+export async function linkUnlessPresent(
+  calls: FileCalls,
+  temporary: string,
+  target: string,
+): Promise<boolean> {
+  return await withFolder(target, async () => {
+    try {
+      return await calls.link(temporary, target);
+    } catch (error) {
+      if (!noLinks.has(errnoOf(error))) throw error;
+    }
+    if ((await calls.stat(target)) !== undefined) return false;
+    await rename(temporary, target);
+    return true;
+  });
 }

@@ -6,6 +6,7 @@ import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { TreeSummary } from '../core/reference-store.ts';
 import type { TreeStore, VisitedDirectory } from '../core/tree-store.ts';
 import { Directory } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { countEntries } from './directory-entries.ts';
 import type { FoundBlob } from './durability.ts';
 import { fileIdentity } from './integrity.ts';
 import type { Leases } from './leases.ts';
@@ -16,6 +17,8 @@ export const treeBounds = {
   blobs: 1_000_000,
   /** One Directory message. */
   directoryBytes: 32 * 1024 * 1024,
+  /** Entries of one Directory message. In memory each is an object, however short it is on the wire. */
+  directoryEntries: 250_000,
   /** All Directory messages together. */
   totalDirectoryBytes: 512 * 1024 * 1024,
   /** Levels below the root. */
@@ -23,9 +26,14 @@ export const treeBounds = {
 };
 
 const directoriesAtOnce = 8;
-const filesAtOnce = 32;
-/** A message to a client names this many missing blobs at most. */
-const missingReported = 100;
+/** A level may be of any width: so much of it is held in memory as messages. */
+const heldDirectories = 64;
+const heldDirectoryBytes = 2 * 1024 * 1024;
+/**
+ * A message to a client names this many missing blobs at most. gRPC clients take 8 KiB of metadata in
+ * all, and answer themselves with RESOURCE_EXHAUSTED to more: BuildStream would count the push as skipped.
+ */
+const missingReported = 32;
 
 /** What a check of a whole tree found. */
 export interface CheckedTree extends TreeSummary {
@@ -50,8 +58,11 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
       throw beyond(`a directory of ${digest.sizeBytes} bytes`);
     const bytes = await blobs.readWhole(digest);
     try {
+      if (countEntries(bytes, treeBounds.directoryEntries) > treeBounds.directoryEntries)
+        throw beyond(`a directory of more than ${treeBounds.directoryEntries} entries`);
       return Directory.decode(bytes);
     } catch (error) {
+      if (error instanceof CacheError) throw error;
       throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a Directory message`, {
         cause: error,
       });
@@ -70,25 +81,30 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
     }
   }
 
-  /** Level by level; an element is undefined where a directory is missing. */
-  async function* levels(root: Digest, signal: AbortSignal | undefined) {
+  /** Level by level, in groups that fit in memory; an element is undefined where a directory is missing. */
+  async function* visits(root: Digest, signal: AbortSignal | undefined) {
     const seen = new Set([digestText(root)]);
     let level = [root];
     let directoryBytes = 0;
     for (let depth = 0; level.length > 0; depth++) {
-      signal?.throwIfAborted();
       if (depth > treeBounds.depth) throw beyond(`more than ${treeBounds.depth} levels`);
       directoryBytes += level.reduce((sum, digest) => sum + digest.sizeBytes, 0);
       if (directoryBytes > treeBounds.totalDirectoryBytes)
         throw beyond(`more than ${treeBounds.totalDirectoryBytes} bytes of directories`);
-      const visited = await pMap(level, visit, { concurrency: directoriesAtOnce });
-      const next = visited.flatMap((directory) => directory?.directory.directories ?? []);
-      yield { wanted: level, visited };
-      level = unseen(
-        next.map(({ digest }) => parseDigest(digest, 'subdirectory')),
-        seen,
-      );
-      if (seen.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} directories`);
+      const next: Digest[] = [];
+      for (const wanted of groups(level)) {
+        signal?.throwIfAborted();
+        const visited = await pMap(wanted, visit, { concurrency: directoriesAtOnce });
+        for (const directory of visited) {
+          const digests = directory?.directory.directories.map(({ digest }) =>
+            parseDigest(digest, 'subdirectory'),
+          );
+          for (const digest of unseen(digests ?? [], seen)) next.push(digest);
+        }
+        if (seen.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} directories`);
+        yield { wanted, visited };
+      }
+      level = next;
     }
   }
 
@@ -106,30 +122,30 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
       bytes += digest.sizeBytes;
       onFound?.({ digest, identity: fileIdentity(stats) });
     };
-    const touchFile = async (digest: Digest) => {
-      const stats = await leases.touch(digest);
-      if (stats === undefined) missing.push(digest);
-      else noteFound(digest, stats);
-    };
-    for await (const { wanted, visited } of levels(root, signal)) {
-      const level: Digest[] = [];
+    for await (const { wanted, visited } of visits(root, signal)) {
+      const found: Digest[] = [];
       for (const [index, directory] of visited.entries()) {
         if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
         else {
           noteFound(directory.digest, directory.stats);
           const files = directory.directory.files.map(({ digest }) => parseDigest(digest, 'file'));
-          for (const digest of unseen(files, seenFiles)) level.push(digest);
+          for (const digest of unseen(files, seenFiles)) found.push(digest);
         }
       }
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
-      await pMap(level, touchFile, { concurrency: filesAtOnce, ...(signal && { signal }) });
+      for (const [index, stats] of (await leases.touchAll(found, signal)).entries()) {
+        const digest = found[index];
+        if (digest === undefined) continue;
+        if (stats === undefined) missing.push(digest);
+        else noteFound(digest, stats);
+      }
       if (missing.length >= missingReported) break;
     }
     return { missing: missing.slice(0, missingReported), blobs: count, bytes };
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {
-    for await (const { wanted, visited } of levels(root, signal)) {
+    for await (const { wanted, visited } of visits(root, signal)) {
       if (wanted[0] === root && visited[0] === undefined) {
         throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
       }
@@ -138,6 +154,25 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
   }
 
   return { check, directories };
+}
+
+/** A level in pieces of bounded size, in its order; a directory larger than that is alone. */
+function* groups(level: readonly Digest[]): Generator<Digest[]> {
+  let group: Digest[] = [];
+  let bytes = 0;
+  for (const digest of level) {
+    if (
+      group.length >= heldDirectories ||
+      (group.length > 0 && bytes + digest.sizeBytes > heldDirectoryBytes)
+    ) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(digest);
+    bytes += digest.sizeBytes;
+  }
+  if (group.length > 0) yield group;
 }
 
 function unseen(digests: readonly Digest[], seen: Set<string>): Digest[] {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import pMap from 'p-map';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, emptyDigest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
-import { blobMode, createNew, discard, readFully, writeFully } from './durable-file.ts';
+import { blobMode, discard, readFully } from './durable-file.ts';
+import type { FileCalls } from './file-calls.ts';
 import { fileIdentity, hashFile, KnownFiles, sha256 } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -16,14 +16,13 @@ import { openBlob } from './trash.ts';
 import { committedSize, openUpload } from './uploads.ts';
 import { volumeError } from './volume-error.ts';
 
-/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
-const lookupsAtOnce = 32;
 /** Blobs up to this size are verified on every read, larger ones once for each process. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
 const verifiedRemembered = 100_000;
 
 /** Blobs as files, in BuildStream's layout. */
 export function volumeBlobStore(
+  calls: FileCalls,
   layout: Layout,
   leases: Leases,
   space: Space,
@@ -42,7 +41,7 @@ export function volumeBlobStore(
   }
 
   async function open(digest: Digest): Promise<FileHandle> {
-    const handle = await openBlob(layout, digest.hash);
+    const handle = await openBlob(calls, layout, digest.hash);
     if (handle === undefined) throw absent(digest);
     const { size } = await handle.stat();
     if (size === digest.sizeBytes) return handle;
@@ -54,17 +53,27 @@ export function volumeBlobStore(
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (digest.hash === emptyDigest.hash && digest.sizeBytes === 0) return new Uint8Array();
     try {
-      const handle = await open(digest);
-      try {
-        const bytes = Buffer.allocUnsafeSlow(digest.sizeBytes);
-        const count = await readFully(handle, bytes, 0);
-        if (count < bytes.length || sha256(bytes) !== digest.hash) throw damaged(digest);
-        return bytes;
-      } finally {
-        await handle.close();
+      const inPlace = await calls.readSmall(layout.blob(digest.hash), digest.sizeBytes);
+      const bytes = inPlace === undefined ? await readFromTrash(digest) : inPlace.bytes;
+      if (bytes === undefined) {
+        observer.doubted(digest.hash, 'wrong-size');
+        throw absent(digest);
       }
+      if (sha256(bytes) !== digest.hash) throw damaged(digest);
+      return bytes;
     } catch (error) {
       throw volumeError(error, 'reading a blob');
+    }
+  }
+
+  /** A janitor may have moved the blob between our looks; undefined when it ends too early. */
+  async function readFromTrash(digest: Digest): Promise<Uint8Array | undefined> {
+    const handle = await open(digest);
+    try {
+      const bytes = Buffer.allocUnsafeSlow(digest.sizeBytes);
+      return (await readFully(handle, bytes, 0)) === bytes.length ? bytes : undefined;
+    } finally {
+      await handle.close();
     }
   }
 
@@ -117,13 +126,8 @@ export function volumeBlobStore(
     const temporary = layout.temporaryFile(randomUUID());
     try {
       await space.take(bytes.length, 1);
-      const handle = await createNew(temporary, blobMode);
-      try {
-        await writeFully(handle, bytes, 0);
-      } finally {
-        await handle.close();
-      }
-      await publishBlob(layout, leases, temporary, digest);
+      await calls.writeNew(temporary, bytes, blobMode);
+      await publishBlob(calls, layout, leases, temporary, digest);
     } catch (error) {
       await discard(temporary).catch(() => {});
       throw volumeError(error, 'storing a blob');
@@ -133,12 +137,8 @@ export function volumeBlobStore(
   return {
     async findMissing(digests, signal) {
       const distinct = [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
-      const missing = new Set<Digest>();
-      const lookUp = async (digest: Digest) => {
-        if ((await leases.touch(digest)) === undefined) missing.add(digest);
-      };
-      await pMap(distinct, lookUp, { concurrency: lookupsAtOnce, ...(signal && { signal }) });
-      return distinct.filter((digest) => missing.has(digest));
+      const found = await leases.touchAll(distinct, signal);
+      return distinct.filter((_, index) => found[index] === undefined);
     },
     readWhole,
     read,
@@ -149,7 +149,7 @@ export function volumeBlobStore(
           layout,
           space,
           keepsUploads,
-          publish: (temporary, published) => publishBlob(layout, leases, temporary, published),
+          publish: (temporary, published) => publishBlob(calls, layout, leases, temporary, published),
           onMismatch: () => observer.uploadMismatched(),
         },
         name,

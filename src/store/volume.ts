@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
@@ -9,9 +9,11 @@ import type { Logger, Observer } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { fileDurability } from './durability.ts';
-import { blobMode, createNew, discard, linkUnlessPresent } from './durable-file.ts';
+import { blobMode, discard } from './durable-file.ts';
+import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
+import { linkUnlessPresent } from './publish.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
@@ -47,21 +49,31 @@ export async function openVolume(
   logger: Logger,
 ): Promise<Volume> {
   const layout = layoutOf(resolve(options.root));
-  await prepare(layout, logger);
-  const leases = fileTimeLeases(layout, options.coalesceMs, clock, observer);
+  await makeRoot(layout);
+  const calls = await fileCallsFor(layout.root);
+  await prepare(calls, layout, logger);
+  const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
   const space = measuredSpace(layout.root, options, clock, observer);
-  const blobs = volumeBlobStore(layout, leases, space, observer, options.keepsUploads);
+  const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
   const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(layout) };
+  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+}
+
+async function makeRoot({ root }: Layout): Promise<void> {
+  try {
+    await mkdir(root, { recursive: true });
+  } catch (error) {
+    throw volumeError(error, `making ${root}`);
+  }
 }
 
 /** A read-only volume is served as it is; anything else that is wrong ends the start. */
-async function prepare(layout: Layout, logger: Logger): Promise<void> {
+async function prepare(calls: FileCalls, layout: Layout, logger: Logger): Promise<void> {
   try {
     await makeFolders(layout);
     await checkVersion(layout);
-    await checkWritable(layout);
+    await checkWritable(calls, layout);
   } catch (error) {
     if (errnoOf(error) === 'EROFS' || (error instanceof CacheError && errnoOf(error.cause) === 'EROFS')) {
       logger.warn('the volume is read-only: reads are served, uploads are refused', { volume: layout.root });
@@ -89,12 +101,11 @@ async function checkVersion(layout: Layout): Promise<void> {
 }
 
 /** Makes a file, links it to its place and takes it away: what every upload does. */
-async function checkWritable(layout: Layout): Promise<void> {
+async function checkWritable(calls: FileCalls, layout: Layout): Promise<void> {
   const temporary = layout.temporaryFile(randomUUID());
   try {
-    const handle = await createNew(temporary, blobMode);
-    await handle.close();
-    await linkUnlessPresent(temporary, layout.blob(emptyDigest.hash));
+    await calls.writeNew(temporary, new Uint8Array(), blobMode);
+    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
   } catch (error) {
     throw volumeError(error, 'trying to write a file');
   } finally {

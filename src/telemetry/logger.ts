@@ -11,13 +11,12 @@ export interface LogOptions {
 /** Log lines go to standard error: standard output belongs to what a command prints. */
 export function winstonLogger(options: LogOptions): Logger {
   const pretty = options.format === 'pretty' || (options.format === 'auto' && process.stderr.isTTY);
-  return createLogger({
+  const logger = createLogger({
     level: options.level,
     format: format.combine(format.timestamp(), pretty ? prettyLines() : format.json()),
-    transports: [
-      new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'], forceConsole: false }),
-    ],
+    transports: [new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });
+  return Object.assign(logger, { debugs: options.level === 'debug' });
 }
 
 function prettyLines() {

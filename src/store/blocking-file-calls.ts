@@ -1,0 +1,146 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import type { Answer, FileCalls, SmallFile } from './file-calls.ts';
+import { errnoOf, isAbsent } from './volume-error.ts';
+
+/** The longest that these calls keep the event loop from everything else. Milliseconds. */
+const sliceMs = 4;
+
+/**
+ * Calls that block. On a local disk they cost a fraction of a turn through the thread pool; after a
+ * few milliseconds of them the next ones wait until other work has had its turn.
+ */
+export function blockingFileCalls(): FileCalls {
+  const inTurn = turnTaker();
+  return {
+    stat: (path) => inTurn(() => stat(path)),
+    refresh: (path, time) => inTurn(() => refresh(path, time)),
+    readSmall: (path, size) => inTurn(() => readSmall(path, size)),
+    writeNew: (path, bytes, mode) => inTurn(() => writeNew(path, bytes, mode)),
+    link: (path, newPath) => inTurn(() => linkUnlessThere(path, newPath)),
+    discard: (path) => inTurn(() => discard(path)),
+    names: (folder) => inTurn(() => names(folder)),
+  };
+}
+
+/** Runs work at once while the turn is young; later work waits for the next turn of the event loop. */
+function turnTaker(): <T>(work: () => T) => Answer<T> {
+  let begun: number | undefined;
+  let nextTurn = Promise.resolve();
+  return (work) => {
+    const now = performance.now();
+    if (begun === undefined) {
+      begun = now;
+      nextTurn = new Promise((resolve) => {
+        setImmediate(() => {
+          begun = undefined;
+          resolve();
+        });
+      });
+    }
+    return now - begun < sliceMs ? work() : nextTurn.then(work);
+  };
+}
+
+function stat(path: string): Stats | undefined {
+  try {
+    // No exception for an absent file: making one costs more than the call.
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    return stats?.isFile() === true ? stats : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+function refresh(path: string, time: number): boolean {
+  try {
+    lutimesSync(path, time / 1000, time / 1000);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    if (errnoOf(error) === 'EROFS') return true;
+    throw error;
+  }
+}
+
+function readSmall(path: string, size: number): SmallFile | undefined {
+  const descriptor = openRegular(path);
+  if (descriptor === undefined) return undefined;
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) return undefined;
+    if (stats.size !== size) return { size: stats.size, bytes: undefined };
+    const bytes = Buffer.allocUnsafeSlow(size);
+    let done = 0;
+    while (done < size) {
+      const count = readSync(descriptor, bytes, done, size - done, done);
+      if (count === 0) return { size: done, bytes: undefined };
+      done += count;
+    }
+    return { size, bytes };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Undefined when it is absent, or something that is no file: a link, a pipe, a socket. */
+function openRegular(path: string): number | undefined {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  try {
+    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (isAbsent(error) || errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') return undefined;
+    throw error;
+  }
+}
+
+function writeNew(path: string, bytes: Uint8Array, mode: number): void {
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
+  const descriptor = openSync(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode);
+  try {
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(descriptor, bytes, done, bytes.length - done, done);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function linkUnlessThere(path: string, newPath: string): boolean {
+  try {
+    linkSync(path, newPath);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function discard(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Stats } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { blockingFileCalls } from './blocking-file-calls.ts';
+import { pooledFileCalls } from './pooled-file-calls.ts';
+
+/** An answer that may be there already: await it in either case. */
+export type Answer<T> = T | Promise<T>;
+
+/** What a small file holds; `bytes` only when it has the size that was asked for. */
+export interface SmallFile {
+  readonly size: number;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * The calls that are made once for each blob of a request, so that their price decides how many
+ * blobs a second are looked up, read and stored. Errors are those of the system calls.
+ */
+export interface FileCalls {
+  /** lstat; undefined for what is absent or is not a regular file. */
+  stat(path: string): Answer<Stats | undefined>;
+  /**
+   * Sets both times (milliseconds since 1970); false when the file is gone. On a read-only volume it
+   * does nothing: nothing is evicted there either.
+   */
+  refresh(path: string, time: number): Answer<boolean>;
+  /** The whole file; undefined when it is absent or is not a regular file. */
+  readSmall(path: string, size: number): Answer<SmallFile | undefined>;
+  /** A new file of these bytes; the name must not exist. */
+  writeNew(path: string, bytes: Uint8Array, mode: number): Answer<void>;
+  /** A second name for a file; false when that name exists. */
+  link(path: string, newPath: string): Answer<boolean>;
+  /** Removes a file; that it is gone already is fine. */
+  discard(path: string): Answer<void>;
+  /** Names in a folder; none when it is absent. */
+  names(folder: string): Answer<string[]>;
+}
+
+/** f_type of file systems on local disks and in memory (statfs(2), linux/magic.h). */
+const localFileSystems = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // xfs
+  0x9123683e, // btrfs
+  0x2fc12fc1, // zfs
+  0xf2f52010, // f2fs
+  0x01021994, // tmpfs
+  0x794c7630, // overlayfs
+]);
+
+/** Blocking calls where the volume is on a local file system, pooled ones anywhere else. */
+export async function fileCallsFor(root: string): Promise<FileCalls> {
+  const { type } = await statfs(root);
+  return localFileSystems.has(type) ? blockingFileCalls() : pooledFileCalls();
+}

@@ -1,0 +1,73 @@
+import { link, lstat, lutimes, readdir } from 'node:fs/promises';
+import { createNew, discard, openRegular, readFully, writeFully } from './durable-file.ts';
+import type { FileCalls } from './file-calls.ts';
+import { errnoOf, isAbsent } from './volume-error.ts';
+
+/**
+ * Calls by the thread pool: a network volume that hangs keeps threads waiting, but neither the event
+ * loop nor the probe that asks whether the process lives.
+ */
+export function pooledFileCalls(): FileCalls {
+  return {
+    async stat(path) {
+      const stats = await unlessAbsent(lstat(path), undefined);
+      return stats?.isFile() === true ? stats : undefined;
+    },
+
+    async refresh(path, time) {
+      try {
+        await lutimes(path, time / 1000, time / 1000);
+        return true;
+      } catch (error) {
+        if (isAbsent(error)) return false;
+        if (errnoOf(error) === 'EROFS') return true;
+        throw error;
+      }
+    },
+
+    async readSmall(path, size) {
+      const handle = await unlessAbsent(openRegular(path), undefined);
+      if (handle === undefined) return undefined;
+      try {
+        const stats = await handle.stat();
+        if (stats.size !== size) return { size: stats.size, bytes: undefined };
+        const bytes = Buffer.allocUnsafeSlow(size);
+        const count = await readFully(handle, bytes, 0);
+        return count === size ? { size, bytes } : { size: count, bytes: undefined };
+      } finally {
+        await handle.close();
+      }
+    },
+
+    async writeNew(path, bytes, mode) {
+      const handle = await createNew(path, mode);
+      try {
+        await writeFully(handle, bytes, 0);
+      } finally {
+        await handle.close();
+      }
+    },
+
+    async link(path, newPath) {
+      try {
+        await link(path, newPath);
+        return true;
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST') return false;
+        throw error;
+      }
+    },
+
+    discard,
+    names: async (folder) => await unlessAbsent(readdir(folder), []),
+  };
+}
+
+async function unlessAbsent<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isAbsent(error)) return otherwise;
+    throw error;
+  }
+}
