@@ -50,15 +50,16 @@ export function reloadableCredentials(initial: TlsMaterial): ReloadableCredentia
     privateKey: Buffer.from(material.key),
   });
   const caUpdate = () => ({ caCertificate: Buffer.from(material.clients?.certificates ?? '') });
+  // grpc-js loses what a listener is told while it is being added: it hears of it a moment later.
   const provider: experimental.CertificateProvider = {
     addIdentityCertificateListener(listener) {
       identityListeners.add(listener);
-      listener(identityUpdate());
+      queueMicrotask(() => listener(identityUpdate()));
     },
     removeIdentityCertificateListener: (listener) => void identityListeners.delete(listener),
     addCaCertificateListener(listener) {
       caListeners.add(listener);
-      listener(caUpdate());
+      queueMicrotask(() => listener(caUpdate()));
     },
     removeCaCertificateListener: (listener) => void caListeners.delete(listener),
   };

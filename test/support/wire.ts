@@ -38,8 +38,8 @@ export function uploadName({ digest }: Blob, instance = '', uuid: string = rando
 /** Clients of every service at one address. */
 export type Clients = ReturnType<typeof clientsAt>;
 
-export function clientsAt(address: string) {
-  const channel = new Channel(address, ChannelCredentials.createInsecure(), {
+export function clientsAt(address: string, credentials = ChannelCredentials.createInsecure()) {
+  const channel = new Channel(address, credentials, {
     'grpc.max_receive_message_length': -1,
     // Each test its own connection: a broken one must not be shared.
     'grpc.use_local_subchannel_pool': 1,
