@@ -33,9 +33,9 @@ behaviour('22. four clients push the same artifacts at once, and all of them arr
     name,
     {
       files: {
-        // The same in all three, a stream of its own, and many for the batches.
+        // The same in all three; one that takes long enough for uploads to meet; and many for the batches.
         'shared.bin': pseudoRandomBytes('shared', 2 * mebibyte),
-        'own.bin': pseudoRandomBytes(name, 3 * mebibyte),
+        'own.bin': pseudoRandomBytes(name, 24 * mebibyte),
         ...Object.fromEntries(
           Array.from({ length: 200 }, (_, index) => [`${index}.txt`, `${name} ${index}\n`]),
         ),
