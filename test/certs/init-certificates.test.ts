@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -153,4 +153,12 @@ void test('a server key that is no key is reported, and stays', async (t) => {
   await writeFile(join(folder, 'server.key'), 'nothing\n');
   await assert.rejects(initCertificates({ folder, names }), IncompletePairError);
   assert.deepEqual(await contents(folder), { 'server.key': 'nothing\n' });
+});
+
+void test('a link to a file that is not there now is not written through', async (t) => {
+  const folder = await newFolder(t);
+  const secret = join(folder, 'unmounted');
+  await symlink(secret, join(folder, 'server.key'));
+  await assert.rejects(initCertificates({ folder, names }), { code: 'EEXIST' });
+  await assert.rejects(access(secret), { code: 'ENOENT' });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { appendFile, chown, mkdtemp, readFile, stat } from 'node:fs/promises';
+import { appendFile, chown, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,11 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, Status, createChannel, createClient } from 'nice-grpc';
+import type { Channel } from 'nice-grpc';
 import { Directory } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { ReferenceStorageDefinition } from '../../src/gen/buildstream/v2/buildstream.ts';
 import { ByteStreamDefinition } from '../../src/gen/google/bytestream/bytestream.ts';
+import type { WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { newClient, readPair } from '../support/certificates.ts';
 import type { TestPair } from '../support/certificates.ts';
 import { Stack, copyOfRepository, docker } from '../support/docker.ts';
@@ -77,16 +79,16 @@ async function useStack(t: TestContext, site: Site): Promise<void> {
   const blob = randomBytes(3 * 1024 * 1024);
   const firstClient = await readPair(join(site.certs, 'client.crt'), join(site.certs, 'client.key'));
 
-  await t.test('takes a push from the first client, and a pull from anyone', async (t) => {
-    await push(t, site, blob, firstClient);
-    assert.deepEqual(await pull(t, site, blob), blob);
+  await t.test('takes a push from the first client, and a pull from anyone', async () => {
+    await push(site, blob, firstClient);
+    assert.deepEqual(await pull(site, blob), blob);
   });
 
-  await t.test('refuses a push without a certificate, and on the pull port', async (t) => {
-    await assert.rejects(push(t, site, blob), isError(Status.UNAUTHENTICATED, /needs a client certificate/));
+  await t.test('refuses a push without a certificate, and on the pull port', async () => {
+    await assert.rejects(push(site, blob), isError(Status.UNAUTHENTICATED, /needs a client certificate/));
     const hint = new RegExp(`port ${site.pushPort} with a client certificate`);
     await assert.rejects(
-      push(t, site, blob, firstClient, site.pullPort),
+      push(site, blob, firstClient, site.pullPort),
       isError(Status.PERMISSION_DENIED, hint),
     );
   });
@@ -96,9 +98,9 @@ async function useStack(t: TestContext, site: Site): Promise<void> {
     const started = async () => await Promise.all(services.map((service) => site.stack.startedAt(service)));
     const before = await started();
     const user = await newClient(join(site.folder, 'user'), 'user');
-    await assert.rejects(push(t, site, blob, user), isError(Status.UNAUTHENTICATED, /not authorised/));
+    await assert.rejects(push(site, blob, user), isError(Status.UNAUTHENTICATED, /not authorised/));
     await appendFile(join(site.certs, 'authorized.crt'), await readFile(user.certificateFile));
-    await t.waitFor(async () => await push(t, site, blob, user), { interval: 500, timeout: 60_000 });
+    await t.waitFor(async () => await push(site, blob, user), { interval: 500, timeout: 60_000 });
     assert.deepEqual(await started(), before);
     assert.match(await site.stack.compose('logs', 'weir'), new RegExp(user.fingerprint));
   });
@@ -121,13 +123,16 @@ async function useStack(t: TestContext, site: Site): Promise<void> {
     await site.stack.compose('--profile', 'monitoring', 'down');
     await up(t, site);
     assert.equal(await readFile(join(site.certs, 'server.crt'), 'utf8'), certificate);
-    assert.deepEqual(await pull(t, site, blob), blob);
+    assert.deepEqual(await pull(site, blob), blob);
   });
 }
 
 async function startStack(t: TestContext): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-compose-'));
-  await copyOfRepository(folder);
+  await copyOfRepository(folder).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true });
+    throw error;
+  });
   const certs = join(folder, 'certs');
   if (process.getuid?.() === 0) await chown(certs, 4321, 4321);
   for (let attempt = 1; ; attempt++) {
@@ -169,55 +174,58 @@ async function up(t: TestContext, { stack }: Site): Promise<void> {
   );
 }
 
-async function channel(t: TestContext, site: Site, port: number, pair?: TestPair) {
+/** Gives a connection to the use made of it, and closes it. */
+async function connected<T>(
+  site: Site,
+  { port, pair }: { port: number; pair?: TestPair | undefined },
+  use: (connection: Channel) => Promise<T>,
+): Promise<T> {
   const root = await readFile(join(site.certs, 'server.crt'));
-  const key = pair ? [Buffer.from(pair.keyPem), Buffer.from(pair.certificatePem)] : [];
-  const credentials = ChannelCredentials.createSsl(root, ...key);
-  const made = createChannel(`https://localhost:${port}`, credentials, {
+  const keyAndCertificate = pair ? [Buffer.from(pair.keyPem), Buffer.from(pair.certificatePem)] : [];
+  const credentials = ChannelCredentials.createSsl(root, ...keyAndCertificate);
+  const connection = createChannel(`https://localhost:${port}`, credentials, {
     'grpc.use_local_subchannel_pool': 1,
   });
-  t.after(() => made.close());
-  return made;
+  try {
+    return await use(connection);
+  } finally {
+    connection.close();
+  }
 }
 
 /** What `bst push` does: blobs, a directory that names them, and a reference to that. */
-async function push(
-  t: TestContext,
-  site: Site,
-  blob: Buffer,
-  pair?: TestPair,
-  port = site.pushPort,
-): Promise<void> {
-  const connection = await channel(t, site, port, pair);
-  const blobs = createClient(ByteStreamDefinition, connection);
-  const directory = directoryOf(blob);
-  for (const bytes of [blob, directory]) {
-    const { hash, sizeBytes } = digestOf(bytes);
-    const resourceName = `uploads/${randomUUID()}/blobs/${hash}/${sizeBytes}`;
-    await blobs.write(
-      (async function* () {
-        const half = bytes.length >> 1;
-        yield { resourceName, writeOffset: 0n, finishWrite: false, data: bytes.subarray(0, half) };
-        yield { resourceName, writeOffset: BigInt(half), finishWrite: true, data: bytes.subarray(half) };
-      })(),
-    );
-  }
-  const references = createClient(ReferenceStorageDefinition, connection);
-  await references.updateReference({ keys: [key], digest: digestOf(directory), instanceName: '' });
+async function push(site: Site, blob: Buffer, pair?: TestPair, port = site.pushPort): Promise<void> {
+  await connected(site, { port, pair }, async (connection) => {
+    const directory = directoryOf(blob);
+    for (const bytes of [blob, directory]) {
+      await createClient(ByteStreamDefinition, connection).write(inHalves(bytes));
+    }
+    const references = createClient(ReferenceStorageDefinition, connection);
+    await references.updateReference({ keys: [key], digest: digestOf(directory), instanceName: '' });
+  });
+}
+
+async function* inHalves(bytes: Buffer): AsyncGenerator<WriteRequest> {
+  const { hash, sizeBytes } = digestOf(bytes);
+  const resourceName = `uploads/${randomUUID()}/blobs/${hash}/${sizeBytes}`;
+  const half = bytes.length >> 1;
+  yield { resourceName, writeOffset: 0n, finishWrite: false, data: bytes.subarray(0, half) };
+  yield { resourceName, writeOffset: BigInt(half), finishWrite: true, data: bytes.subarray(half) };
 }
 
 /** The blob by way of the reference, as a stranger gets it. */
-async function pull(t: TestContext, site: Site, blob: Buffer): Promise<Buffer> {
-  const connection = await channel(t, site, site.pullPort);
-  const references = createClient(ReferenceStorageDefinition, connection);
-  const { digest } = await references.getReference({ key, instanceName: '' });
-  assert.deepEqual(digest, digestOf(directoryOf(blob)));
-  const { hash, sizeBytes } = digestOf(blob);
-  const chunks: Uint8Array[] = [];
-  const request = { resourceName: `blobs/${hash}/${sizeBytes}`, readOffset: 0n, readLimit: 0n };
-  for await (const { data } of createClient(ByteStreamDefinition, connection).read(request))
-    chunks.push(data);
-  return Buffer.concat(chunks);
+async function pull(site: Site, blob: Buffer): Promise<Buffer> {
+  return await connected(site, { port: site.pullPort }, async (connection) => {
+    const references = createClient(ReferenceStorageDefinition, connection);
+    const { digest } = await references.getReference({ key, instanceName: '' });
+    assert.deepEqual(digest, digestOf(directoryOf(blob)));
+    const { hash, sizeBytes } = digestOf(blob);
+    const chunks: Uint8Array[] = [];
+    const request = { resourceName: `blobs/${hash}/${sizeBytes}`, readOffset: 0n, readLimit: 0n };
+    const blobs = createClient(ByteStreamDefinition, connection);
+    for await (const { data } of blobs.read(request)) chunks.push(data);
+    return Buffer.concat(chunks);
+  });
 }
 
 function directoryOf(blob: Buffer): Buffer {
