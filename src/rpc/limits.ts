@@ -10,8 +10,11 @@ export const maxMessageBytes = 8 * 1024 * 1024;
 /** Calls at once on one connection. */
 export const maxStreamsPerConnection = 1000;
 
-/** How much of a stream a client may send ahead of us. The default of 64 KiB is slow over any distance. */
-export const flowControlWindow = 4 * 1024 * 1024;
+/**
+ * How much of a stream a client may send ahead of us: more than the default of 64 KiB, which is slow
+ * over any distance, and little enough for a thousand streams at once.
+ */
+export const flowControlWindow = 1024 * 1024;
 
 /**
  * Messages that wait in a stream, beside the one that is on its way, for a client that does not read or

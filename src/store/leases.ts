@@ -7,7 +7,7 @@ import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import { linkUnlessPresent } from './publish.ts';
 import { bringBack } from './trash.ts';
-import { volumeError } from './volume-error.ts';
+import { errnoOf, volumeError } from './volume-error.ts';
 import { randomUUID } from 'node:crypto';
 
 /** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
@@ -83,9 +83,10 @@ export function fileTimeLeases(
     for (const [index, digest] of digests.entries()) {
       if (found[index] !== undefined) continue;
       const isEmptyBlob = digest.hash === emptyDigest.hash && digest.sizeBytes === 0;
-      if (isEmptyBlob) await makeEmptyBlob(calls, layout);
-      else if (runs.length === 0 || !(await bringBack(calls, layout, runs, digest.hash))) continue;
-      found[index] = await touchFile(layout.blob(digest.hash), digest.sizeBytes);
+      const isBack = isEmptyBlob
+        ? await makeEmptyBlob(calls, layout)
+        : runs.length > 0 && (await bringBack(calls, layout, runs, digest.hash));
+      if (isBack) found[index] = await touchFile(layout.blob(digest.hash), digest.sizeBytes);
     }
   }
 
@@ -98,13 +99,16 @@ export function fileTimeLeases(
   return { touchAll, touchFile, touch: async (digest) => (await touchAll([digest]))[0] };
 }
 
-/** BuildStream expects the blob of no bytes as a file. */
-async function makeEmptyBlob(calls: FileCalls, layout: Layout): Promise<void> {
+/** BuildStream expects the blob of no bytes as a file; false where the volume is read-only and has none. */
+async function makeEmptyBlob(calls: FileCalls, layout: Layout): Promise<boolean> {
   const temporary = layout.temporaryFile(randomUUID());
-  await calls.writeNew(temporary, new Uint8Array(), blobMode);
   try {
+    await calls.writeNew(temporary, new Uint8Array(), blobMode);
     await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
-  } finally {
     await calls.discard(temporary);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EROFS') return false;
+    throw error;
   }
 }

@@ -30,6 +30,7 @@ export function volumeBlobStore(
   keepsUploads: boolean,
 ): BlobStore {
   const verified = new KnownFiles(verifiedRemembered);
+  const hashing = new Map<string, Promise<string>>();
 
   function damaged(digest: Digest): CacheError {
     verified.forget(digest.hash);
@@ -77,6 +78,14 @@ export function volumeBlobStore(
     }
   }
 
+  /** Many may ask for parts of the same blob at once; it is read for all of them together. */
+  async function hashOnce(handle: FileHandle, hash: string, identity: string): Promise<string> {
+    const key = `${hash}:${identity}`;
+    const underWay = hashing.get(key) ?? hashFile(handle).finally(() => hashing.delete(key));
+    hashing.set(key, underWay);
+    return await underWay;
+  }
+
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
     if (digest.hash === emptyDigest.hash && digest.sizeBytes === 0) return nothing;
     try {
@@ -87,7 +96,7 @@ export function volumeBlobStore(
         const whole = offset === 0 && length === digest.sizeBytes;
         // Part of a blob cannot be checked by itself: check all of it first.
         if (!known && !whole) {
-          if ((await hashFile(handle)) !== digest.hash) throw damaged(digest);
+          if ((await hashOnce(handle, digest.hash, identity)) !== digest.hash) throw damaged(digest);
           verified.add(digest.hash, identity);
         }
         return chunkedReading(handle, {

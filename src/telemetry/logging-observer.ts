@@ -1,6 +1,6 @@
 import type { Logger, Observer } from '../core/observer.ts';
 
-/** The same observer, with a log line for what an operator wants to read about: pushes, doubts, quarantine. */
+/** The same observer, with a log line for what an operator wants to read about: pushes and quarantine. */
 export function withLog(observer: Observer, logger: Logger): Observer {
   return {
     ...observer,
@@ -15,7 +15,8 @@ export function withLog(observer: Observer, logger: Logger): Observer {
     },
     doubted(hash, doubt) {
       observer.doubted(hash, doubt);
-      logger.warn('a stored blob is in doubt', { hash, doubt });
+      // Anybody can cause this by claiming another size: a line only for those who ask for all.
+      logger.debug('a stored blob is in doubt', { hash, doubt });
     },
     quarantined(hash) {
       observer.quarantined(hash);

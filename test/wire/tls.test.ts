@@ -104,9 +104,8 @@ describe('bst-artifact-server with TLS in the process', () => {
     const blob = randomBlob(3_000_000);
     await putBatch(staying, [blob]);
     await putBatch(leaving, [randomBlob(10)]);
-    const stream = leaving.bytes
-      .read({ resourceName: downloadName(blob), readOffset: 0n, readLimit: 0n })
-      [Symbol.asyncIterator]();
+    const request = { resourceName: downloadName(blob), readOffset: 0n, readLimit: 0n };
+    const stream = leaving.bytes.read(request)[Symbol.asyncIterator]();
     const chunks = [(await stream.next()).value?.data ?? new Uint8Array()];
     await authorizeOnly(folder, user);
     await eventually(async () => {
