@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const suitesOfRealParts = ['bst', 'nginx', 'compose'].map((name) => join('test', name, '/'));
 const optionsWithValue = new Set([
@@ -39,7 +40,7 @@ const stripTypes = process.features.typescript
   ? []
   : ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'];
 
-if (realParts) await run([...stripTypes, join('test', 'support', 'set-up.ts')]);
+if (realParts) await run([...stripTypes, fileURLToPath(import.meta.resolve('../test/support/set-up.ts'))]);
 await run([
   ...stripTypes,
   '--test',

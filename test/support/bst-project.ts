@@ -22,7 +22,7 @@ export async function bstProject(folder: string, elements: Record<string, Elemen
 }
 
 /** Writes one element again, or for the first time. */
-export async function writeElement(project: string, name: string, element: ElementFiles): Promise<void> {
+async function writeElement(project: string, name: string, element: ElementFiles): Promise<void> {
   const sources = join(project, 'files', name);
   const depends = (element.buildDepends ?? []).map((other) => `- filename: ${other}.bst\n  type: build\n`);
   await writeFile(

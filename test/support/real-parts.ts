@@ -51,7 +51,7 @@ export function findCommand(name: string): string | undefined {
 }
 
 /** Test options that skip, with a sentence, where one of the parts is missing; throws instead where CI is set. */
-export function needs(...names: RealPartName[]): { skip: string | false } {
+function needs(...names: RealPartName[]): { skip: string | false } {
   const missing = realParts.filter((part) => names.includes(part.name) && !part.present());
   if (missing.length === 0) return { skip: false };
   const sentence = `needs ${listed(missing)}: not on this machine (Debian: apt-get install ${packagesOf(missing).join(' ')})`;
