@@ -23,7 +23,9 @@ import { callerMiddleware } from './caller.ts';
 import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { errorMiddleware } from './error-middleware.ts';
+import { withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
+import { plainMessagesOnly } from './plain-messages.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { roleMiddleware } from './role-middleware.ts';
 
@@ -101,6 +103,7 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts): Ser
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': maxStreamsPerConnection,
     'grpc-node.flow_control_window': flowControlWindow,
+    interceptors: [plainMessagesOnly],
   })
     // Outermost first: each sees what those behind it made of the call.
     .use(prometheusServerMiddleware())
@@ -108,10 +111,13 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts): Ser
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint));
-  server.add(ByteStreamDefinition, byteStreamService(blobs, observer));
-  server.add(ContentAddressableStorageDefinition, contentAddressableStorageService(blobs, trees, observer));
-  server.add(CapabilitiesDefinition, capabilitiesService());
-  server.add(ReferenceStorageDefinition, referenceStorageService(references, observer));
+  server.add(withFewFields(ByteStreamDefinition), byteStreamService(blobs, observer));
+  server.add(
+    withFewFields(ContentAddressableStorageDefinition),
+    contentAddressableStorageService(blobs, trees, observer),
+  );
+  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService());
+  server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {
     const names = [

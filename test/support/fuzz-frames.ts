@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+
+/** What came back on one HTTP/2 stream. */
+export interface StreamEnd {
+  readonly http: number;
+  /** The gRPC status as a number, from the headers or the trailers; undefined when there was none. */
+  readonly status: number | undefined;
+  readonly message: string;
+}
+
+/** A message with its five bytes in front, which may lie. */
+export function framed(message: Uint8Array, length = message.length, flags = 0): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt8(flags, 0);
+  prefix.writeUInt32BE(length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+/** Where a listener of ours is, for sockets: `unix:/path` or `host:port`. */
+export function socketTo(address: string): Socket {
+  if (address.startsWith('unix:')) return connect(address.slice('unix:'.length));
+  const [host = '', port] = address.split(':');
+  return connect(Number(port), host);
+}
+
+export async function sessionTo(address: string): Promise<ClientHttp2Session> {
+  const session = connectHttp2('http://weir.test', { createConnection: () => socketTo(address) });
+  session.on('error', () => {});
+  await once(session, 'connect');
+  return session;
+}
+
+const patienceMs = 20_000;
+
+/** One request as nobody's library would make it; headers that are undefined are left away. */
+export async function request(
+  session: ClientHttp2Session,
+  path: string,
+  body: Uint8Array,
+  headers: OutgoingHttpHeaders = {},
+): Promise<StreamEnd> {
+  const usual = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const all = Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== undefined);
+  const stream = session.request(Object.fromEntries(all));
+  const end = { http: 0, status: undefined as number | undefined, message: '' };
+  const note = (received: Record<string, unknown>) => {
+    if (received[':status'] !== undefined) end.http = Number(received[':status']);
+    if (received['grpc-status'] === undefined) return;
+    end.status = Number(received['grpc-status']);
+    end.message = decodeURIComponent(String(received['grpc-message'] ?? ''));
+  };
+  stream
+    .on('response', note)
+    .on('trailers', note)
+    .on('data', () => {});
+  stream.on('error', () => {});
+  const hung = setTimeout(() => stream.destroy(new Error('hangs')), patienceMs);
+  stream.end(body);
+  await once(stream, 'close');
+  clearTimeout(hung);
+  if (stream.rstCode !== 0 && end.status === undefined) end.message = `reset with ${stream.rstCode}`;
+  return end;
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { FindMissingBlobsRequest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { framed, request, sessionTo } from '../support/fuzz-frames.ts';
+import { memoryOf } from '../support/fuzz-process.ts';
+import { startWeir, type Weir } from '../support/weir.ts';
+import { type Clients, clientsAt, findMissing } from '../support/wire.ts';
+
+const MiB = 1024 * 1024;
+const cas = '/build.bazel.remote.execution.v2.ContentAddressableStorage';
+const [ok, unimplemented, internal] = [0, 12, 13];
+
+describe('A message that costs the server more than its sender', () => {
+  let weir: Weir;
+  let pull: Clients;
+
+  before(async () => {
+    weir = await startWeir();
+    pull = clientsAt(weir.pullAddress);
+  });
+
+  after(async () => {
+    pull.close();
+    await weir.stop();
+  });
+
+  test('is refused when it has millions of empty elements', async () => {
+    const session = await sessionTo(weir.pullAddress);
+    const elements = framed(Buffer.alloc(7 * MiB, Buffer.from([0x12, 0])));
+    for (const method of ['FindMissingBlobs', 'BatchReadBlobs', 'BatchUpdateBlobs'])
+      assert.equal((await request(session, `${cas}/${method}`, elements)).status, internal);
+    session.destroy();
+    assert.ok((await memoryOf(weir.pid, 'most')) < 500 * MiB);
+  });
+
+  test('is refused when it is compressed, however many come at once', async () => {
+    const session = await sessionTo(weir.pullAddress);
+    const bomb = framed(gzipSync(Buffer.alloc(7 * MiB, Buffer.from([0x12, 0]))), undefined, 1);
+    const gzip = { 'grpc-encoding': 'gzip' };
+    const calls = Array.from({ length: 200 }, () => request(session, `${cas}/FindMissingBlobs`, bomb, gzip));
+    for (const { status, message } of await Promise.all(calls)) {
+      assert.equal(status, unimplemented);
+      assert.match(message, /without grpc-encoding/);
+    }
+    assert.ok((await memoryOf(weir.pid, 'most')) < 500 * MiB);
+    const empty = framed(
+      FindMissingBlobsRequest.encode({ instanceName: '', blobDigests: [], digestFunction: 0 }).finish(),
+    );
+    const plain = await request(session, `${cas}/FindMissingBlobs`, empty, { 'grpc-encoding': 'identity' });
+    assert.equal(plain.status, ok);
+    session.destroy();
+  });
+
+  test('is taken when it is honest, as with 100,000 digests', async () => {
+    const digests = Array.from({ length: 100_000 }, (_, index) => ({
+      hash: index.toString(16).padStart(64, '0'),
+      sizeBytes: 1000n,
+    }));
+    assert.equal((await findMissing(pull, digests)).length, 100_000);
+  });
+});
