@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { hasKeyIdentifiers } from './certificate.ts';
+import { hasKeyIdentifiers } from './key-identifiers.ts';
 import type { Finding } from './finding.ts';
 import { pemBlocks } from './pem-blocks.ts';
 import type { PemBlock } from './pem-blocks.ts';

@@ -1,7 +1,6 @@
 import { chown, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
-import { signedCertificate } from './certificate.ts';
 import { listFileName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
 import { serverFiles } from './server-pair.ts';
@@ -36,6 +35,8 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
   const { folder, names } = options;
   await mkdir(folder, { recursive: true });
   const now = options.now?.() ?? new Date();
+  // A library that only those who make certificates have to load.
+  const { signedCertificate } = await import('./certificate.ts');
   const validity = {
     notBefore: new Date(now.getTime() - clockSkewMs),
     notAfter: new Date(now.getTime() + tenYearsDays * dayMs),
@@ -59,7 +60,7 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
 async function makePair(
   folder: string,
   files: { certificate: string; key: string },
-  certificateFor: (key: KeyObject) => string,
+  certificateFor: (key: KeyObject) => Promise<string>,
 ): Promise<string[]> {
   const certificate = await readIfThere(join(folder, files.certificate));
   const oldKey = await readIfThere(join(folder, files.key));
@@ -71,12 +72,12 @@ async function makePair(
     );
   }
   if (oldKey !== undefined) {
-    await writeNew(folder, files.certificate, certificateFor(usableKey(files.key, oldKey)), 0o644);
+    await writeNew(folder, files.certificate, await certificateFor(usableKey(files.key, oldKey)), 0o644);
     return [files.certificate];
   }
   const key = newPrivateKey();
   await writeNew(folder, files.key, privateKeyPem(key), 0o600);
-  await writeNew(folder, files.certificate, certificateFor(key), 0o644);
+  await writeNew(folder, files.certificate, await certificateFor(key), 0o644);
   return [files.key, files.certificate];
 }
 

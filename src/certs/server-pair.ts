@@ -1,7 +1,6 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { pemCertificate } from './certificate.ts';
 import type { Finding } from './finding.ts';
 import { pemBlocks } from './pem-blocks.ts';
 
@@ -34,7 +33,7 @@ export function serverPair(
   if (fault !== undefined) return { findings: [fault] };
   const expires = new Date(leaf.validTo);
   const pair = {
-    certificatePem: chain.certificates.map(({ raw }) => pemCertificate(raw)).join(''),
+    certificatePem: chain.certificates.map(String).join(''),
     keyPem: key.key.export({ format: 'pem', type: 'pkcs8' }).toString(),
     expires,
   };
@@ -82,7 +81,7 @@ function mismatch(leaf: X509Certificate, chain: X509Certificate[], key: KeyObjec
   try {
     createSecureContext({
       ciphers: 'DEFAULT@SECLEVEL=2',
-      cert: chain.map(({ raw }) => pemCertificate(raw)).join(''),
+      cert: chain.map(String).join(''),
       key: key.export({ format: 'pem', type: 'pkcs8' }),
     });
     return undefined;

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { authorizedList } from './authorized-list.ts';
 import type { AuthorizedCertificate } from './authorized-list.ts';
-import { pemCertificate, signedCertificate } from './certificate.ts';
 import { readCertificateFolder } from './certificate-folder.ts';
 import type { FolderContents } from './certificate-folder.ts';
 import type { Finding } from './finding.ts';
@@ -59,7 +58,7 @@ export async function syncContents(contents: FolderContents, options: SyncOption
   const wanted: CopyContents = {
     serverCertificate: certificatePem,
     serverKey: keyPem,
-    authorized: authorizedPem(list.certificates, previous),
+    authorized: await authorizedPem(list.certificates, previous),
     fingerprints: fingerprintMap(list.certificates),
   };
   const changed = previous === undefined || !isDeepStrictEqual(previous, wanted);
@@ -67,21 +66,23 @@ export async function syncContents(contents: FolderContents, options: SyncOption
   return { ready: true, changed, ...result };
 }
 
-function authorizedPem(
+async function authorizedPem(
   certificates: readonly AuthorizedCertificate[],
   previous: CopyContents | undefined,
-): string {
+): Promise<string> {
   if (certificates.length > 0) {
-    return certificates.map(({ certificate }) => pemCertificate(certificate.raw)).join('');
+    return certificates.map(({ certificate }) => certificate.toString()).join('');
   }
   // Not made anew each time: that would be a change for nginx to reload.
   if (previous?.fingerprints === fingerprintMap([])) return previous.authorized;
-  return throwawayCertificate();
+  return await throwawayCertificate();
 }
 
 /** nginx does not start with an empty list. Nobody holds this one's key, and its fingerprint is in no map. */
-function throwawayCertificate(): string {
-  return signedCertificate({
+async function throwawayCertificate(): Promise<string> {
+  // A library that only those who make certificates have to load.
+  const { signedCertificate } = await import('./certificate.ts');
+  return await signedCertificate({
     commonName: 'nobody is authorised yet',
     purpose: 'client',
     key: newPrivateKey(),

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { hasKeyIdentifiers } from '../../src/certs/certificate.ts';
+import { hasKeyIdentifiers } from '../../src/certs/key-identifiers.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const command = fileURLToPath(new URL('../../src/cli/weir.ts', import.meta.url));

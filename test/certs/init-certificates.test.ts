@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { hasKeyIdentifiers } from '../../src/certs/certificate.ts';
+import { hasKeyIdentifiers } from '../../src/certs/key-identifiers.ts';
 import { IncompletePairError, initCertificates } from '../../src/certs/init-certificates.ts';
 import { testWith } from '../support/real-parts.ts';
 

@@ -45,7 +45,7 @@ export async function newClient(
   const [from, to] = spans[options.validity ?? 'valid'];
   const key = newPrivateKey();
   const commonName = options.commonName ?? name;
-  const certificatePem = signedCertificate({
+  const certificatePem = await signedCertificate({
     commonName,
     purpose: 'client',
     key,
@@ -80,7 +80,7 @@ export async function newServerPair(
   const [from, to] = spans[options.validity ?? 'valid'];
   const names = options.names ?? ['localhost', '127.0.0.1', '::1'];
   const key = newPrivateKey();
-  const certificatePem = signedCertificate({
+  const certificatePem = await signedCertificate({
     commonName: names[0] ?? 'localhost',
     purpose: 'server',
     key,
