@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { connect, type Socket } from 'node:net';
 
 /** What came back on one HTTP/2 stream. */
@@ -45,11 +50,12 @@ export async function request(
   const all = Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== undefined);
   const stream = session.request(Object.fromEntries(all));
   const end = { http: 0, status: undefined as number | undefined, message: '' };
-  const note = (received: Record<string, unknown>) => {
+  const note = (received: IncomingHttpHeaders) => {
     if (received[':status'] !== undefined) end.http = Number(received[':status']);
-    if (received['grpc-status'] === undefined) return;
-    end.status = Number(received['grpc-status']);
-    end.message = decodeURIComponent(String(received['grpc-message'] ?? ''));
+    const { 'grpc-status': status, 'grpc-message': message } = received;
+    if (typeof status !== 'string') return;
+    end.status = Number(status);
+    if (typeof message === 'string') end.message = decodeURIComponent(message);
   };
   stream
     .on('response', note)
