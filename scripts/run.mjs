@@ -19,12 +19,14 @@ function ensureDependencies() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash) return;
   console.error('weir: installing dependencies (once, about a minute)');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // Not `npm ci`: the lock pins every package but has no entries for binaries of platforms that the
+  // machine that made it could not see, and npm ci takes that for a broken lock.
+  const npm = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
   if (npm.status !== 0) {
-    console.error('weir: npm ci failed; the lines above say why. Is the package registry reachable?');
+    console.error('weir: npm install failed; the lines above say why. Is the package registry reachable?');
     process.exit(npm.status ?? 1);
   }
   writeFileSync(stamp, lockHash);
