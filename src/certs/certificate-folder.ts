@@ -6,7 +6,7 @@ import { serverFiles } from './server-pair.ts';
 /** The seed's name for the list of those who may push: certificates one after the other. */
 export const listFileName = 'authorized.crt';
 /** The same as a folder: one file per user, easier for configuration management. */
-export const listFolderName = 'authorized';
+const listFolderName = 'authorized';
 
 /** What the certificates' folder holds, unparsed. */
 export interface FolderContents {

@@ -6,7 +6,7 @@ import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
 import { serverFiles } from './server-pair.ts';
 
 /** Names of the first client's files: those of the seed's page. */
-export const clientFiles = { certificate: 'client.crt', key: 'client.key' } as const;
+const clientFiles = { certificate: 'client.crt', key: 'client.key' } as const;
 
 export interface InitOptions {
   /** The certificates' folder; made if it is not there. */

@@ -5,7 +5,7 @@ import { readFully } from './durable-file.ts';
 import { volumeError } from './volume-error.ts';
 
 /** Size of the chunks of a reading, and so of the messages on the wire. */
-export const chunkBytes = 1024 * 1024;
+const chunkBytes = 1024 * 1024;
 
 /** What a reading needs to know of its file. */
 export interface ReadingPlan {
