@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { hasKeyIdentifiers } from '../../src/certs/key-identifiers.ts';
 import { IncompletePairError, initCertificates } from '../../src/certs/init-certificates.ts';
-import { testWith } from '../support/real-parts.ts';
+import { findCommand, testWith } from '../support/real-parts.ts';
 
 const names = ['cache.example.com', 'localhost', '127.0.0.1', '::1', '2001:db8::1:0:7'];
 const everything = ['authorized.crt', 'client.crt', 'client.key', 'server.crt', 'server.key'];
@@ -63,11 +63,15 @@ testWith('openssl')('openssl accepts both certificates, each for its purpose onl
   const folder = await newFolder(t);
   await initCertificates({ folder, names });
   const verify = (root: string, file: string, purpose: string, ...more: string[]) =>
-    execFileSync('openssl', ['verify', '-x509_strict', '-purpose', purpose, ...more, '-CAfile', root, file], {
-      cwd: folder,
-      stdio: 'pipe',
-      encoding: 'utf8',
-    });
+    execFileSync(
+      findCommand('openssl') ?? 'openssl',
+      ['verify', '-x509_strict', '-purpose', purpose, ...more, '-CAfile', root, file],
+      {
+        cwd: folder,
+        stdio: 'pipe',
+        encoding: 'utf8',
+      },
+    );
   const host = ['-verify_hostname', 'cache.example.com'];
   assert.match(verify('server.crt', 'server.crt', 'sslserver', ...host), /OK/);
   assert.match(verify('server.crt', 'server.crt', 'sslserver', '-verify_ip', '::1'), /OK/);
