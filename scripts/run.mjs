@@ -19,8 +19,8 @@ function ensureDependencies() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockHash) return;
   console.error('weir: installing dependencies (once, about a minute)');
-  // Not `npm ci`: the lock pins every package but has no entries for binaries of platforms that the
-  // machine that made it could not see, and npm ci takes that for a broken lock.
+  // Not `npm ci`: it refuses a lock that was made where the registry lacks some platform's binaries.
+  // This installs what the lock says just as well, and leaves the lock alone.
   const npm = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
