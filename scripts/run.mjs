@@ -75,6 +75,13 @@ const child = spawn(node, [join(root, script), ...rest], {
 // A terminal's Ctrl-C reaches the child by itself; a service manager's SIGTERM does not.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => child.kill('SIGTERM'));
+// npm ends on a signal without handing it on. A server must not outlive the command that started it.
+const startedBy = process.ppid;
+const watching = setInterval(() => {
+  if (process.ppid === startedBy) return;
+  clearInterval(watching);
+  child.kill('SIGTERM');
+}, 500);
 child.on('error', (error) => {
   console.error(`weir: cannot run ${node}: ${error.message}`);
   process.exit(1);
