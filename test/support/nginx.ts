@@ -87,6 +87,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
     },
     stdio: ['ignore', 'ignore', watcherLog.fd],
   });
+  const unguard = guard(nginx, watcher);
   const workers = async () => await currentWorkers(nginx);
   return {
     pullPort,
@@ -107,6 +108,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
       ending.abort();
       await Promise.all([watching, ended(watcher), ended(nginx)]);
       await watcherLog.close();
+      unguard();
     },
   };
 }
@@ -213,6 +215,16 @@ async function until(what: string, answer: () => Promise<boolean>): Promise<void
     if (Date.now() > deadline) throw new Error(`waited 20 s for ${what}`);
     await sleep(20);
   }
+}
+
+/** Ends children also when the test's time is over and the runner ends it by a signal. */
+function guard(...children: ChildProcess[]): () => void {
+  const end = () => {
+    for (const child of children) child.kill('SIGTERM');
+  };
+  const exit = () => process.exit(143);
+  process.once('exit', end).once('SIGTERM', exit);
+  return () => process.off('exit', end).off('SIGTERM', exit);
 }
 
 async function ended(child: ChildProcess): Promise<void> {
