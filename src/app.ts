@@ -8,6 +8,8 @@ import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
+import { cannotListen } from './core/listen-error.ts';
+import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import type { TemporaryAges } from './store/temporary-files.ts';
 import { openVolume, type VolumeOptions } from './store/volume.ts';
@@ -40,6 +42,7 @@ const tidyMs = 5000;
 /** The composition root: opens the volume, then the doors. Rejects with what to do about it when something cannot be had. */
 export async function startApp(options: AppOptions, logger: Logger): Promise<App> {
   const clock: Clock = Date.now;
+  routeGrpcLog(logger);
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (hash: string) => void = () => {};
@@ -173,7 +176,7 @@ async function listening(server: Server, address: string): Promise<Server> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[|\]$/g, '');
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause) => reject(cannotListen('operations', address, cause)));
     server.listen(Number(address.slice(at + 1)), host, resolve);
   });
   return server;

@@ -15,6 +15,13 @@ const address = makeValidator<string>(parseAddress);
 /** The empty address stands for none: envalid takes undefined for an error. */
 const optionalAddress = makeValidator<string>((input) => (input === 'none' ? '' : parseAddress(input)));
 
+/** A port of its own: plain HTTP for probes and Prometheus, which know no socket files. */
+const opsAddress = makeValidator<string>((input) => {
+  if (input === 'none') return '';
+  if (!input.startsWith('unix:')) return parseAddress(input);
+  throw new EnvError(`${JSON.stringify(input)} is no address for this port: write host:port or none`);
+});
+
 const seconds = makeValidator<number>((input) => {
   const value = Number(input);
   if (input.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
@@ -38,7 +45,7 @@ export const settings = {
     default: '127.0.0.1:11002',
     desc: 'listener that reads and writes; none for a server without push',
   }),
-  OPS_LISTEN: optionalAddress({
+  OPS_LISTEN: opsAddress({
     default: '127.0.0.1:11080',
     desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
   }),

@@ -42,8 +42,8 @@ export interface Observer {
   doubted(hash: string, doubt: Doubt): void;
   /** The scrubber has set a blob aside. */
   quarantined(hash: string): void;
-  /** An upload was refused for want of room. */
-  refusedForSpace(): void;
+  /** An upload was refused for want of room; the message has the numbers. */
+  refusedForSpace(message: string): void;
 }
 
 /** Where log lines go. Fields are machine-readable; the message is for people. */

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'nice-grpc';
 import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
-import { CacheError } from '../core/cache-error.ts';
+import { cannotListen } from '../core/listen-error.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
@@ -75,7 +75,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
   const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
   if (socket !== undefined) await rm(socket, { force: true });
   const port = await server.listen(address, options.credentials).catch((error: unknown) => {
-    throw cannotListen(options, error);
+    throw cannotListen(options.role, address, error);
   });
   if (socket !== undefined) await chmod(socket, socketMode);
   return {
@@ -84,14 +84,6 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
     drain: () => server.shutdown(),
     cut: () => server.forceShutdown(),
   };
-}
-
-function cannotListen({ role, address }: ListenerOptions, cause: unknown): CacheError {
-  const reason = /E[A-Z]{4,}/.exec(String(cause))?.[0] ?? String(cause);
-  const advice = reason === 'EADDRINUSE' ? '; is another server running there?' : '';
-  return new CacheError('unavailable', `cannot listen for ${role} on ${address}: ${reason}${advice}`, {
-    cause,
-  });
 }
 
 function serverWithServices(options: ListenerOptions, parts: ListenerParts): Server {

@@ -89,7 +89,7 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
   }
 
   function refuse(message: string): CacheError {
-    observer.refusedForSpace();
+    observer.refusedForSpace(message);
     return new CacheError('resource-exhausted', message);
   }
 

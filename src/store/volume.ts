@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
@@ -80,8 +80,16 @@ async function prepare(calls: FileCalls, layout: Layout, logger: Logger): Promis
       return;
     }
     const { message } = volumeError(error, `opening ${layout.root}`);
-    throw new CacheError('unavailable', message, { cause: error });
+    throw new CacheError('unavailable', message + (await ownership(layout, error)), { cause: error });
   }
+}
+
+/** Where rights are what is wrong: whose the directory is and who we are. */
+async function ownership({ root }: Layout, error: unknown): Promise<string> {
+  const cause = error instanceof CacheError ? error.cause : error;
+  if (errnoOf(cause) !== 'EACCES' && errnoOf(cause) !== 'EPERM') return '';
+  const owner = await stat(root).catch(() => undefined);
+  return `. The server runs as uid ${process.getuid?.()}, ${root} belongs to uid ${owner?.uid}`;
 }
 
 /** A newer layout may mean something else by the same names: better not to start than to guess. */

@@ -1,7 +1,12 @@
 import type { Logger, Observer } from '../core/observer.ts';
 
-/** The same observer, with a log line for what an operator wants to read about: pushes and quarantine. */
+/** However many uploads are refused: one line in so many milliseconds, which counts them. */
+const refusalLineEveryMs = 60_000;
+
+/** The same observer, with a log line for what an operator wants to read about: pushes, quarantine, a full volume. */
 export function withLog(observer: Observer, logger: Logger): Observer {
+  let refusals = 0;
+  let lastRefusalLine = -Infinity;
   return {
     ...observer,
     pushed(push) {
@@ -17,6 +22,15 @@ export function withLog(observer: Observer, logger: Logger): Observer {
       observer.doubted(hash, doubt);
       // Anybody can cause this by claiming another size: a line only for those who ask for all.
       logger.debug('a stored blob is in doubt', { hash, doubt });
+    },
+    refusedForSpace(message) {
+      observer.refusedForSpace(message);
+      refusals++;
+      // BuildStream takes a refused push for one that was not needed: without a line nobody would know.
+      if (performance.now() - lastRefusalLine < refusalLineEveryMs) return;
+      logger.warn('uploads are refused for want of room', { uploads: refusals, message });
+      lastRefusalLine = performance.now();
+      refusals = 0;
     },
     quarantined(hash) {
       observer.quarantined(hash);
