@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, Metadata, Status } from 'nice-grpc';
 import type { WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { testWith } from '../support/real-parts.ts';
@@ -132,3 +133,65 @@ for (const listener of ['pull', 'push'] as const) {
     await ask();
   });
 }
+
+for (const listener of ['pull', 'push'] as const) {
+  test(`a client that tries five times at once outlives a short restart of weir, on the ${listener} port`, async (t) => {
+    const site = await startSite(t);
+    const client = await site.client(listener, site.firstClient);
+    const ask = async () => await client.queryWriteStatus({ resourceName: 'x' });
+    await ask();
+    site.backend.stop();
+    const back = sleep(700).then(() => site.backend.start());
+    const answers: string[] = [];
+    for (let tries = 0; tries < 5 && answers.at(-1) !== 'OK'; tries += 1) {
+      answers.push(
+        await ask().then(
+          () => 'OK',
+          (error: ClientError) => Status[error.code],
+        ),
+      );
+    }
+    await back;
+    assert.equal(answers.at(-1), 'OK', answers.join(' '));
+  });
+}
+
+test('an upload that is cut with its server is not sent again without its beginning', async (t) => {
+  const site = await startSite(t);
+  const client = await site.client('push', site.firstClient);
+  const before = site.backend.calls.length;
+  async function* requests() {
+    yield { resourceName: 'x', writeOffset: 0n, finishWrite: false, data: Buffer.alloc(1_000_000) };
+    await site.backend.received(1_000_000);
+    site.backend.stop();
+    await site.backend.start();
+    yield { resourceName: 'x', writeOffset: 1_000_000n, finishWrite: true, data: Buffer.alloc(1_000_000) };
+  }
+  await assert.rejects(client.write(requests()), (error) => {
+    assert.ok(error instanceof ClientError);
+    assert.equal(error.code, Status.UNAVAILABLE, error.message);
+    return true;
+  });
+  assert.equal(site.backend.calls.length, before + 1);
+});
+
+test('an upload that finds weir away arrives whole once it is back', async (t) => {
+  const site = await startSite(t);
+  const client = await site.client('push', site.firstClient);
+  await client.queryWriteStatus({ resourceName: 'x' });
+  site.backend.stop();
+  const back = sleep(700).then(() => site.backend.start());
+  let committed: bigint | undefined;
+  for (let tries = 0; tries < 5 && committed === undefined; tries += 1) {
+    const requests = async function* () {
+      for (let index = 0; index < 3; index += 1)
+        yield await Promise.resolve(message('blob', mebibyte(index)));
+    };
+    committed = await client.write(requests()).then(
+      ({ committedSize }) => committedSize,
+      () => undefined,
+    );
+  }
+  await back;
+  assert.equal(committed, 3n * 1024n * 1024n);
+});
