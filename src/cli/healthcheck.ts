@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { ConfigError, readConfig } from '../config.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const patienceMs = 5000;
@@ -12,7 +12,15 @@ export function healthcheckCommand(): Command {
 }
 
 async function healthcheck(): Promise<void> {
-  const { opsListen } = readConfig(process.env);
+  let opsListen: string | undefined;
+  try {
+    ({ opsListen } = readConfig(process.env));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`weir: these settings cannot be used\n${error.message}\n`);
+    process.exitCode = exitCodes.usage;
+    return;
+  }
   if (opsListen === undefined) {
     process.stderr.write('weir: OPS_LISTEN is none, so there is nothing to ask\n');
     process.exitCode = exitCodes.usage;

@@ -1,4 +1,4 @@
-import { chmod, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { createServer, type Server } from 'nice-grpc';
@@ -28,6 +28,7 @@ import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMes
 import { plainMessagesOnly } from './plain-messages.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { roleMiddleware } from './role-middleware.ts';
+import { clearSocketPath } from './socket-file.ts';
 
 /** Where a listener listens and what may be done there. */
 export interface ListenerOptions {
@@ -71,9 +72,8 @@ const socketMode = 0o660;
 export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
   const server = serverWithServices(options, parts);
   const { address } = options;
-  // A killed process leaves its socket file behind, and binding to it would fail for ever.
   const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
-  if (socket !== undefined) await rm(socket, { force: true });
+  if (socket !== undefined) await clearSocketPath(socket);
   const port = await server.listen(address, options.credentials).catch((error: unknown) => {
     throw cannotListen(options.role, address, error);
   });
