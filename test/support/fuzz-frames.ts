@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import {
   type ClientHttp2Session,
+  type ClientHttp2Stream,
   connect as connectHttp2,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
@@ -30,6 +31,19 @@ export function socketTo(address: string): Socket {
   return connect(Number(port), host);
 }
 
+/** Resolves when the other side has closed, or when that is not to be waited for any longer. */
+export async function closeOf(socket: Socket, patienceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, patienceMs);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  socket.destroy();
+}
+
 export async function sessionTo(address: string): Promise<ClientHttp2Session> {
   const session = connectHttp2('http://weir.test', { createConnection: () => socketTo(address) });
   session.on('error', () => {});
@@ -37,18 +51,29 @@ export async function sessionTo(address: string): Promise<ClientHttp2Session> {
   return session;
 }
 
+/** A stream as gRPC begins it; headers that are undefined are left away. */
+export function openStream(
+  session: ClientHttp2Session,
+  path: string,
+  headers: OutgoingHttpHeaders = {},
+): ClientHttp2Stream {
+  const usual = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const all = Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== undefined);
+  const stream = session.request(Object.fromEntries(all));
+  stream.on('error', () => {});
+  return stream;
+}
+
 const patienceMs = 20_000;
 
-/** One request as nobody's library would make it; headers that are undefined are left away. */
+/** One request as nobody's library would make it. */
 export async function request(
   session: ClientHttp2Session,
   path: string,
   body: Uint8Array,
   headers: OutgoingHttpHeaders = {},
 ): Promise<StreamEnd> {
-  const usual = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-  const all = Object.entries({ ...usual, ...headers }).filter(([, value]) => value !== undefined);
-  const stream = session.request(Object.fromEntries(all));
+  const stream = openStream(session, path, headers);
   const end = { http: 0, status: undefined as number | undefined, message: '' };
   const note = (received: IncomingHttpHeaders) => {
     if (received[':status'] !== undefined) end.http = Number(received[':status']);
@@ -61,11 +86,15 @@ export async function request(
     .on('response', note)
     .on('trailers', note)
     .on('data', () => {});
-  stream.on('error', () => {});
-  const hung = setTimeout(() => stream.destroy(new Error('hangs')), patienceMs);
-  stream.end(body);
-  await once(stream, 'close');
-  clearTimeout(hung);
+  // A GET has no body.
+  if (!stream.writableEnded) stream.end(body);
+  await new Promise<void>((resolve, reject) => {
+    const hung = setTimeout(() => reject(new Error(`the request for ${path} has no end`)), patienceMs);
+    stream.on('close', () => {
+      clearTimeout(hung);
+      resolve();
+    });
+  });
   if (stream.rstCode !== 0 && end.status === undefined) end.message = `reset with ${stream.rstCode}`;
   return end;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
@@ -17,7 +17,7 @@ export interface FuzzSite {
   readonly blob: Blob;
   /**
    * Fails unless the server is as it was: alive and answering, the volume in order, everything beside
-   * it untouched, no more descriptors open than before, no error in the log that it did not expect.
+   * it untouched, no more descriptors open than before, no temporary file left, no error in the log that it did not expect.
    */
   assertUnharmed(): Promise<void>;
   /** Fails when a message to a client tells where something is on the server. */
@@ -25,6 +25,8 @@ export interface FuzzSite {
   stop(): Promise<void>;
 }
 
+/** How the uploads are called that may be gone on with. */
+const kept = 'weir-kept-';
 /** Connections and timers of the moment. */
 const slack = 8;
 
@@ -53,6 +55,9 @@ export async function startFuzzSite(options: WeirOptions = {}): Promise<FuzzSite
       await assertOnlyInPlace(volume);
       assert.doesNotMatch(weir.output(), /nobody expected|nobody caught|\b(Type|Range|Reference)Error\b/);
       await eventually(async () => (await openDescriptors(weir.pid)) <= descriptors + slack);
+      await eventually(async () =>
+        (await readdir(join(volume, 'tmp'))).every((name) => name.startsWith(kept)),
+      );
     },
     assertTellsNoPath(message) {
       for (const secret of [ground, process.cwd(), 'node_modules', '.js:', 'weir-'])
