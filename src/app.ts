@@ -6,6 +6,7 @@ import type { Logger, Observer, Role } from './core/observer.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
+import { type Evictor, startEvictor } from './janitor/evictor.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
@@ -22,6 +23,8 @@ export interface AppOptions {
   readonly listeners: readonly ListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
+  /** How long a blob stays after any positive answer about it. */
+  readonly leaseMs: number;
   readonly uploadResumeMs: number;
   readonly drainMs: number;
 }
@@ -46,11 +49,16 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (hash: string) => void = () => {};
+  let evictor: Evictor | undefined;
   const observer: Observer = {
     ...calls.observer,
     doubted(hash, reason) {
       calls.observer.doubted(hash, reason);
       doubt(hash);
+    },
+    refusedForSpace(message) {
+      calls.observer.refusedForSpace(message);
+      evictor?.lookNow();
     },
   };
 
@@ -59,6 +67,16 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   doubt = (hash) => scrubber.doubt(hash);
   const watch = startVolumeWatch(volume, logger);
   metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });
+
+  // Where nobody can push, nothing may be removed either.
+  if (options.listeners.some(({ role }) => role === 'push')) {
+    evictor = startEvictor(
+      volume,
+      { leaseMs: options.leaseMs, coalesceMs: options.volume.coalesceMs },
+      observer,
+      logger,
+    );
+  }
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
   const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
@@ -76,6 +94,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await drain(listeners, options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
+    await evictor?.stop();
     watch.stop();
     await scrubber.stop();
     ops?.close();

@@ -61,6 +61,10 @@ export const settings = {
     default: undefined,
     desc: 'bytes that uploads leave free on the volume (default: 2e9, or a tenth of a volume below 20e9)',
   }),
+  HEAD_ROOM_MAX: bytes({
+    default: undefined,
+    desc: 'bytes that eviction makes free when room runs short (default: 10e9, or a fifth of a volume below 50e9)',
+  }),
   UPLOAD_RESUME_SECONDS: seconds({
     default: 600,
     desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
@@ -88,6 +92,7 @@ export interface Config {
   readonly pushHint: string;
   readonly leaseSeconds: number;
   readonly headRoomMin: number | undefined;
+  readonly headRoomMax: number | undefined;
   readonly uploadResumeSeconds: number;
   readonly drainSeconds: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -119,6 +124,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
     headRoomMin: checked.HEAD_ROOM_MIN,
+    headRoomMax: checked.HEAD_ROOM_MAX,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,
     logLevel: checked.LOG_LEVEL,

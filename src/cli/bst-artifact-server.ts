@@ -31,6 +31,7 @@ interface Options {
   readonly port: number;
   readonly enablePush: boolean;
   readonly headRoomMin: number;
+  readonly headRoomMax: number;
   readonly tls: { key: string; certificate: string; clients: string | undefined } | undefined;
 }
 
@@ -85,10 +86,17 @@ function parse(argv: readonly string[]): Options {
     usageError(`Got unexpected extra argument${extra.length > 1 ? 's' : ''} (${extra.join(' ')})`);
   const port = integer(flags.port, "'--port' / '-p'");
   const headRoomMin = integer(flags.headRoomMin, "'--head-room-min'");
-  integer(flags.headRoomMax, "'--head-room-max'");
+  const headRoomMax = integer(flags.headRoomMax, "'--head-room-max'");
   if (port < 0 || port > 65_535)
     usageError(`Invalid value for '--port' / '-p': ${port} is not in the range 0 to 65535.`);
-  return { repo, port, headRoomMin, enablePush: flags.enablePush === true, tls: tlsOptions(flags) };
+  return {
+    repo,
+    port,
+    headRoomMin,
+    headRoomMax,
+    enablePush: flags.enablePush === true,
+    tls: tlsOptions(flags),
+  };
 }
 
 function tlsOptions({ serverKey, serverCert, clientCerts }: Flags): Options['tls'] {
@@ -105,10 +113,12 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
       root: options.repo,
       coalesceMs: leaseMs / coalesceShare,
       headRoomMin: options.headRoomMin,
+      headRoomMax: options.headRoomMax,
       keepsUploads: true,
     },
     listeners: [await listenerOptions(options, logger)],
     opsListen: undefined,
+    leaseMs,
     uploadResumeMs: 600_000,
     drainMs: 30_000,
   };

@@ -53,6 +53,7 @@ function appOptions(config: Config): AppOptions {
       root: config.volume,
       coalesceMs: (config.leaseSeconds * 1000) / coalesceShare,
       headRoomMin: config.headRoomMin,
+      headRoomMax: config.headRoomMax,
       keepsUploads: config.uploadResumeSeconds > 0,
     },
     listeners: [
@@ -60,6 +61,7 @@ function appOptions(config: Config): AppOptions {
       ...(config.pushListen === undefined ? [] : [listener(config, 'push', config.pushListen)]),
     ],
     opsListen: config.opsListen,
+    leaseMs: config.leaseSeconds * 1000,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
   };

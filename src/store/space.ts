@@ -20,16 +20,20 @@ export interface Space {
   take(bytes: number, newFiles: number): Promise<void>;
   /** As measured at most `measureEveryMs` ago. */
   usage(): Promise<VolumeUsage>;
+  /** Free bytes below which uploads are refused, and free bytes that eviction makes. */
+  headRoom(totalBytes: number): { min: number; max: number };
 }
 
 /** Settings of a Space. */
 export interface SpaceLimits {
   /** Bytes that stay free on the volume; undefined: 2 GB, or a tenth of a volume smaller than 20 GB. */
   readonly headRoomMin: number | undefined;
+  /** Bytes that eviction makes free; undefined: 10 GB, or a fifth of a volume smaller than 50 GB. */
+  readonly headRoomMax: number | undefined;
 }
 
 const measureEveryMs = 1000;
-const defaultHeadRoom = 2e9;
+const defaultHeadRoom = { min: 2e9, max: 10e9 };
 /** Folders, references and temporary files need inodes too. */
 const inodesKeptFree = 1000;
 
@@ -56,6 +60,12 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
     filesSince -= before.files;
   }
 
+  function headRoom(totalBytes: number): { min: number; max: number } {
+    const min = limits.headRoomMin ?? Math.min(defaultHeadRoom.min, totalBytes / 10);
+    const max = limits.headRoomMax ?? Math.min(defaultHeadRoom.max, totalBytes / 5);
+    return { min, max: Math.max(min, max) };
+  }
+
   async function usage(): Promise<VolumeUsage> {
     if (Math.abs(clock() - measuredAt) >= measureEveryMs) {
       measuring ??= measure().finally(() => (measuring = undefined));
@@ -71,16 +81,16 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
   async function expectRoomFor(bytes: number): Promise<void> {
     const { totalBytes, freeBytes, totalInodes, freeInodes } = await usage();
     if (totalBytes === 0) return;
-    const headRoom = limits.headRoomMin ?? Math.min(defaultHeadRoom, totalBytes / 10);
-    if (bytes > totalBytes - headRoom) {
+    const { min } = headRoom(totalBytes);
+    if (bytes > totalBytes - min) {
       throw refuse(
-        `a blob of ${bytes} bytes can never fit: the volume has ${totalBytes} bytes, of which ${headRoom} stay free`,
+        `a blob of ${bytes} bytes can never fit: the volume has ${totalBytes} bytes, of which ${Math.round(min)} stay free`,
       );
     }
-    const left = freeBytes - takenSince - headRoom;
+    const left = freeBytes - takenSince - min;
     if (bytes > left) {
       throw refuse(
-        `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(headRoom)} stay free (HEAD_ROOM_MIN)`,
+        `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(min)} stay free (HEAD_ROOM_MIN)`,
       );
     }
     if (totalInodes > 0 && freeInodes - filesSince < Math.min(inodesKeptFree, totalInodes / 10)) {
@@ -101,5 +111,6 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
       filesSince += newFiles;
     },
     usage,
+    headRoom,
   };
 }

@@ -28,7 +28,7 @@ export function withLog(observer: Observer, logger: Logger): Observer {
       refusals++;
       // BuildStream takes a refused push for one that was not needed: without a line nobody would know.
       if (performance.now() - lastRefusalLine < refusalLineEveryMs) return;
-      logger.warn('uploads are refused for want of room', { uploads: refusals, message });
+      logger.warn('uploads are refused for want of room', { uploads: refusals, reason: message });
       lastRefusalLine = performance.now();
       refusals = 0;
     },

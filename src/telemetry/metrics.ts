@@ -94,6 +94,21 @@ function countingObserver(registry: Registry): Observer {
     help: 'Stored blobs whose bytes did not give their hash and that were set aside.',
     registers,
   });
+  const evictedBlobs = new Counter({
+    name: 'weir_evicted_blobs_total',
+    help: 'Blobs removed to make room.',
+    registers,
+  });
+  const evictedBytes = new Counter({
+    name: 'weir_evicted_bytes_total',
+    help: 'Bytes on disk of the blobs that were removed to make room.',
+    registers,
+  });
+  const evictionAge = new Gauge({
+    name: 'weir_eviction_age_seconds',
+    help: 'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time.',
+    registers,
+  });
   const refused = new Counter({
     name: 'weir_refused_uploads_total',
     help: 'Uploads that were refused because the volume has no room for them.',
@@ -118,6 +133,11 @@ function countingObserver(registry: Registry): Observer {
     uploadMismatched: () => mismatches.inc(),
     doubted: (_hash, reason) => doubts.inc({ reason }),
     quarantined: () => quarantined.inc(),
+    evicted({ blobs, bytes, youngestIdleMs }) {
+      evictedBlobs.inc(blobs);
+      evictedBytes.inc(bytes);
+      if (blobs > 0) evictionAge.set(youngestIdleMs / 1000);
+    },
     refusedForSpace: () => refused.inc(),
   };
 }
