@@ -63,7 +63,8 @@ export function measuredSpace(root: string, limits: SpaceLimits, clock: Clock, o
   function headRoom(totalBytes: number): { min: number; max: number } {
     const min = limits.headRoomMin ?? Math.min(defaultHeadRoom.min, totalBytes / 10);
     const max = limits.headRoomMax ?? Math.min(defaultHeadRoom.max, totalBytes / 5);
-    return { min, max: Math.max(min, max) };
+    // Limits made for a large disk must not empty a small one.
+    return { min, max: Math.max(min, Math.min(max, totalBytes / 2)) };
   }
 
   async function usage(): Promise<VolumeUsage> {
