@@ -54,7 +54,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     ...calls.observer,
     doubted(hash, reason) {
       calls.observer.doubted(hash, reason);
-      doubt(hash);
+      // A file of the wrong size is missing to everybody already, and the next upload replaces it. Whether
+      // its size is wrong or the caller's claim is nobody has to find out by reading all of it.
+      if (reason !== 'wrong-size') doubt(hash);
     },
     refusedForSpace(message) {
       calls.observer.refusedForSpace(message);
@@ -63,7 +65,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   };
 
   const volume = await openVolume(options.volume, clock, observer, logger);
-  const scrubber = doubtScrubber(volume.layout, clock, observer, logger);
+  const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (hash) => scrubber.doubt(hash);
   const watch = startVolumeWatch(volume, logger);
   metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });

@@ -1,4 +1,3 @@
-import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { Layout } from '../store/layout.ts';
 import { scrubBlob } from '../store/quarantine.ts';
@@ -12,14 +11,10 @@ export interface Scrubber {
 }
 
 const mostWaiting = 10_000;
-/** A blob found good is not looked at again for so long, however often a caller claims another size for it. */
-const trustGoodMs = 60_000;
-const mostTrusted = 10_000;
 
 /** A scrubber that works through doubts as they come. */
-export function doubtScrubber(layout: Layout, clock: Clock, observer: Observer, logger: Logger): Scrubber {
+export function doubtScrubber(layout: Layout, observer: Observer, logger: Logger): Scrubber {
   const waiting = new Set<string>();
-  const foundGood = new Map<string, number>();
   const stopping = new AbortController();
   let working: Promise<void> | undefined;
 
@@ -35,22 +30,15 @@ export function doubtScrubber(layout: Layout, clock: Clock, observer: Observer, 
     try {
       const verdict = await scrubBlob(layout, hash, stopping.signal);
       if (verdict === 'quarantined') observer.quarantined(hash);
-      if (verdict === 'good') remember(hash);
     } catch (error) {
       if (!stopping.signal.aborted)
         logger.error('a doubted blob could not be checked', { hash, error: String(error) });
     }
   }
 
-  function remember(hash: string): void {
-    if (foundGood.size >= mostTrusted) foundGood.clear();
-    foundGood.set(hash, clock());
-  }
-
   return {
     doubt(hash) {
       if (stopping.signal.aborted || waiting.size >= mostWaiting) return;
-      if (clock() - (foundGood.get(hash) ?? -Infinity) < trustGoodMs) return;
       waiting.add(hash);
       working ??= work().finally(() => (working = undefined));
     },

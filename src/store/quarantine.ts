@@ -1,4 +1,4 @@
-import { lstat, rename } from 'node:fs/promises';
+import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { openRegular } from './durable-file.ts';
 import { hashFile } from './integrity.ts';
 import type { Layout } from './layout.ts';
@@ -19,10 +19,7 @@ export async function scrubBlob(layout: Layout, hash: string, signal?: AbortSign
     try {
       const { ino } = await handle.stat();
       if ((await hashFile(handle, signal)) === hash) return 'good';
-      // A valid upload may have replaced the file while it was read: then it is not the one that is bad.
-      if ((await lstat(path)).ino !== ino) return 'good';
-      await rename(path, layout.quarantined(hash));
-      return 'quarantined';
+      return setAside(path, layout.quarantined(hash), ino) ? 'quarantined' : 'good';
     } finally {
       await handle.close();
     }
@@ -30,4 +27,18 @@ export async function scrubBlob(layout: Layout, hash: string, signal?: AbortSign
     if (isAbsent(error)) return 'absent';
     throw volumeError(error, 'checking a blob');
   }
+}
+
+/**
+ * Moves the file away unless it is another one by now: a valid upload replaces a bad file. Nothing of this
+ * process comes between the look and the move, because both block; should another process have come
+ * between, its file goes back to its place.
+ */
+function setAside(path: string, quarantined: string, ino: number): boolean {
+  if (lstatSync(path).ino !== ino) return false;
+  renameSync(path, quarantined);
+  if (lstatSync(quarantined).ino === ino) return true;
+  linkSync(quarantined, path);
+  unlinkSync(quarantined);
+  return false;
 }

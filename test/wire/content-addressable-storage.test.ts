@@ -121,6 +121,28 @@ describe('ContentAddressableStorage', () => {
     assert.deepEqual(await read(pull, downloadName(blob)), Buffer.from(blob.data));
   });
 
+  test('keeps what heals a truncated blob, however soon it comes after the look that found it missing', async () => {
+    const blobs = Array.from({ length: 300 }, () => randomBlob(20_000));
+    await putBatch(push, blobs.slice(0, 150));
+    await putBatch(push, blobs.slice(150));
+    const healed = blobs.map(async (blob) => {
+      await truncate(pathOf(blob), 19_999);
+      assert.deepEqual(await findMissing(pull, [blob.digest]), [blob.digest.hash]);
+      await putBatch(push, [blob]);
+    });
+    await Promise.all(healed);
+    // What moves damaged files away has had its time by then.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert.deepEqual(
+      await findMissing(
+        pull,
+        blobs.map(({ digest }) => digest),
+      ),
+      [],
+    );
+    assert.deepEqual(await readdir(join(weir.volume, 'weir', 'quarantine')), []);
+  });
+
   for (const size of [1000, 3_000_000]) {
     test(`never gives out a damaged blob of ${size} bytes whole, sets it aside, and takes it anew`, async () => {
       const own = await startWeir();
