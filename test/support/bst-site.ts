@@ -36,6 +36,8 @@ export interface SiteOptions {
   implementation?: Implementation;
   /** Serve this directory instead of a new one. */
   volume?: string;
+  /** Settings of Weir for this site. */
+  env?: Record<string, string>;
   /** The pair that the server shows: one for localhost unless told otherwise. */
   server?: Pick<TestPairOptions, 'validity'> & { names?: string[] };
 }
@@ -48,6 +50,7 @@ interface Setting {
   certsDir: string;
   server: TestPair;
   workDir: string;
+  env: Record<string, string>;
 }
 
 /** Folder that is there for the length of a test. */
@@ -75,7 +78,7 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
 
   const { implementation = process.env['WEIR_TEST_SERVER'] ?? 'weir' } = options;
   const start = implementation === 'reference' ? startReference : startWeirBehindNginx;
-  const running = await start({ volume, certsDir, server, workDir: folder });
+  const running = await start({ volume, certsDir, server, workDir: folder, env: options.env ?? {} });
   t.after(() => running.stop());
   const serverCert = server.certificateFile;
   const pushAs = ({ certificateFile, keyFile }: TestPair): Remote => ({
@@ -97,10 +100,10 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   };
 }
 
-async function startWeirBehindNginx({ volume, certsDir, workDir }: Setting): Promise<RunningServer> {
+async function startWeirBehindNginx({ volume, certsDir, workDir, env }: Setting): Promise<RunningServer> {
   const socketsDir = join(workDir, 'sockets');
   await mkdir(socketsDir);
-  let weir = await startWeir({ volume, socketsDir });
+  let weir = await startWeir({ volume, socketsDir, env });
   const nginx = await startNginx({ socketsDir, certsDir, workDir: join(workDir, 'nginx') });
   return {
     pullPort: nginx.pullPort,
@@ -110,7 +113,7 @@ async function startWeirBehindNginx({ volume, certsDir, workDir }: Setting): Pro
       await weir.stop();
     },
     async restart() {
-      weir = await startWeir({ volume, socketsDir });
+      weir = await startWeir({ volume, socketsDir, env });
     },
     async stop() {
       await nginx.stop();
