@@ -22,10 +22,13 @@ const opsAddress = makeValidator<string>((input) => {
   throw new EnvError(`${JSON.stringify(input)} is no address for this port: write host:port or none`);
 });
 
+/** Timers of more milliseconds than an int32 holds end at once. */
+const mostSeconds = 2_000_000;
+
 const seconds = makeValidator<number>((input) => {
   const value = Number(input);
-  if (input.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
-  throw new EnvError(`${JSON.stringify(input)} is no number of seconds, 0 or more`);
+  if (input.trim() !== '' && value >= 0 && value <= mostSeconds) return value;
+  throw new EnvError(`${JSON.stringify(input)} is no number of seconds between 0 and ${mostSeconds}`);
 });
 
 const bytes = makeValidator<number>((input) => {

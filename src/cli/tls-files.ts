@@ -17,9 +17,9 @@ const pollEveryMs = 2000;
 /** Reads the files; what is wrong with single client certificates is logged and leaves those out. */
 export async function readTlsFiles(files: TlsFiles, logger: Logger): Promise<TlsMaterial> {
   const [key, certificate, clients] = await Promise.all([
-    readFile(files.key, 'utf8'),
-    readFile(files.certificate, 'utf8'),
-    files.clients === undefined ? undefined : readFile(files.clients, 'utf8'),
+    readText(files.key),
+    readText(files.certificate),
+    files.clients === undefined ? undefined : readText(files.clients),
   ]);
   if (clients === undefined) return { key, certificate, clients: undefined };
   const list = authorizedList([{ name: files.clients ?? '', text: clients }], new Date());
@@ -32,6 +32,16 @@ export async function readTlsFiles(files: TlsFiles, logger: Logger): Promise<Tls
       fingerprints: new Set(list.certificates.map((entry) => entry.sha256)),
     },
   };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** Looks at the contents again and again, and exchanges what has changed without closing a connection. */

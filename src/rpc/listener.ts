@@ -22,6 +22,7 @@ import { callMiddleware } from './call-middleware.ts';
 import { callerMiddleware } from './caller.ts';
 import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
+import { drainMiddleware } from './drain-middleware.ts';
 import { errorMiddleware } from './error-middleware.ts';
 import { withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
@@ -70,7 +71,8 @@ const socketMode = 0o660;
 
 /** Opens a listener. Rejects with the reason when the address cannot be had. */
 export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
-  const server = serverWithServices(options, parts);
+  const draining = new AbortController();
+  const server = serverWithServices(options, parts, draining.signal);
   const { address } = options;
   const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
   if (socket !== undefined) await clearSocketPath(socket);
@@ -81,12 +83,15 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
   return {
     role: options.role,
     port,
-    drain: () => server.shutdown(),
+    drain() {
+      draining.abort();
+      return server.shutdown();
+    },
     cut: () => server.forceShutdown(),
   };
 }
 
-function serverWithServices(options: ListenerOptions, parts: ListenerParts): Server {
+function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
   const { blobs, references, trees, observer, logger } = parts;
@@ -102,7 +107,8 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts): Ser
     .use(callerMiddleware(options.role, options.identified))
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
-    .use(roleMiddleware(options.pushHint));
+    .use(roleMiddleware(options.pushHint))
+    .use(drainMiddleware(draining));
   server.add(withFewFields(ByteStreamDefinition), byteStreamService(blobs, observer));
   server.add(
     withFewFields(ContentAddressableStorageDefinition),

@@ -81,7 +81,12 @@ export function reloadableCredentials(initial: TlsMaterial): ReloadableCredentia
 }
 
 function checked(material: TlsMaterial): TlsMaterial {
-  createSecureContext({ cert: material.certificate, key: material.key });
+  try {
+    createSecureContext({ cert: material.certificate, key: material.key });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the server's key and certificate cannot be used together: ${reason}`, { cause: error });
+  }
   return material;
 }
 

@@ -57,6 +57,10 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       ...options.env,
     },
   });
+  // A test process that crashes must not leave its server behind.
+  const endWithUs = () => child.kill('SIGKILL');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const output = collected(child);
   const serving = await firstServingLine(child, output);
   const address = (role: 'pull' | 'push') =>

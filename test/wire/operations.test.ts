@@ -161,6 +161,22 @@ describe('a server that is asked to stop', () => {
     assert.equal(await stopped, 0);
   });
 
+  test('does not wait for those who only watch its health', async () => {
+    const weir = await startWeir({ env: { DRAIN_SECONDS: '300' } });
+    const clients = clientsAt(weir.pullAddress);
+    const health = createClient(HealthDefinition, clients.channel);
+    const watching = health.watch({ service: '' })[Symbol.asyncIterator]();
+    assert.equal((await watching.next()).value?.status, 1);
+    process.kill(weir.pid, 'SIGTERM');
+    // Its own patience is far shorter than the time that the server would wait.
+    await eventually(() => weir.output().includes('"stopped"'));
+    await assert.rejects(async () => {
+      for (;;) if ((await watching.next()).done === true) throw new Error('the stream has ended');
+    });
+    clients.close();
+    assert.equal(await weir.stop(), 0);
+  });
+
   test('cuts what has not ended in time, and leaves nothing half-written', async () => {
     const weir = await startWeir({ env: { DRAIN_SECONDS: '0.2', UPLOAD_RESUME_SECONDS: '0' } });
     const clients = clientsAt(weir.pushAddress);
