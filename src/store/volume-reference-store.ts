@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest, quote } from '../core/digest.ts';
@@ -70,8 +70,11 @@ export function volumeReferenceStore(
       if (!durability.isSynced(blob)) toSync.push(blob);
     });
     if (missing.length > 0) throw incomplete(root, missing);
+    // A key that cannot be written must not leave half of the others behind.
+    const distinct = new Set(keys);
+    await expectNoCollision(layout, instanceName, distinct);
     await durability.sync(toSync);
-    for (const key of new Set(keys)) {
+    for (const key of distinct) {
       await writeReference(layout, instanceName, key, root);
     }
     return { blobs, bytes };
@@ -114,7 +117,7 @@ async function writeReference(
   const temporary = layout.temporaryFile(randomUUID());
   const bytes = DigestMessage.encode({ hash: root.hash, sizeBytes: BigInt(root.sizeBytes) }).finish();
   try {
-    const madeFrom = await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true });
     const handle = await createNew(temporary, referenceMode);
     try {
       await writeFully(handle, bytes, 0);
@@ -123,21 +126,48 @@ async function writeReference(
       await handle.close();
     }
     await renameOver(temporary, path);
-    await syncUpwards(dirname(path), madeFrom === undefined ? dirname(path) : dirname(madeFrom));
+    await syncUpwards(dirname(path), layout.root);
   } catch (error) {
     await discard(temporary).catch(() => {});
-    if (['ENOTDIR', 'EEXIST', 'EISDIR', 'ENOTEMPTY'].includes(errnoOf(error))) {
-      throw new CacheError(
-        'invalid-argument',
-        `the reference key ${quote(key)} collides with another: one would have to be a folder of the other`,
-        { cause: error },
-      );
-    }
-    throw volumeError(error, 'writing a reference');
+    throw collides(error) ? collision(key, error) : volumeError(error, 'writing a reference');
   }
 }
 
-/** A folder that was just made is itself a name in its parent: sync up to the first that was there before. */
+/** Rejects with 'invalid-argument' when one of the keys would have to be a folder of another, stored or new. */
+async function expectNoCollision(
+  layout: Layout,
+  instanceName: InstanceName,
+  keys: ReadonlySet<ReferenceKey>,
+): Promise<void> {
+  const texts = new Set<string>(keys);
+  for (const key of keys) {
+    const folders = key
+      .split('/')
+      .slice(0, -1)
+      .map((_, index, segments) => segments.slice(0, index + 1).join('/'));
+    if (folders.some((folder) => texts.has(folder))) throw collision(key);
+    // A file where a folder has to be answers ENOTDIR to a look behind it; nothing at all is fine.
+    const stats = await lstat(layout.reference(instanceName, key)).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw collides(error) ? collision(key, error) : volumeError(error, 'writing a reference');
+    });
+    if (stats?.isDirectory() === true) throw collision(key);
+  }
+}
+
+function collides(error: unknown): boolean {
+  return ['ENOTDIR', 'EEXIST', 'EISDIR', 'ENOTEMPTY'].includes(errnoOf(error));
+}
+
+function collision(key: ReferenceKey, cause?: unknown): CacheError {
+  const sentence = `the reference key ${quote(key)} collides with another: one would have to be a folder of the other`;
+  return new CacheError('invalid-argument', sentence, cause === undefined ? {} : { cause });
+}
+
+/**
+ * A folder is itself a name in its parent, and whoever made it may have died before that was on disk: sync all of
+ * them. Those that have not changed cost nothing.
+ */
 async function syncUpwards(folder: string, last: string): Promise<void> {
   for (let current = folder; ; current = dirname(current)) {
     await syncFolder(current);

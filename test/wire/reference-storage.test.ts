@@ -139,6 +139,11 @@ describe('ReferenceStorage', () => {
       assert.equal(status, 'INVALID_ARGUMENT');
       assert.match(message, /collides/);
     }
+    assert.equal(
+      (await failure(update(['collision/fresh', 'collision/a'], tree.root))).status,
+      'INVALID_ARGUMENT',
+    );
+    assert.equal((await failure(get('collision/fresh'))).status, 'NOT_FOUND');
     assert.equal(await get('collision/a/b'), tree.root.digest.hash);
   });
 
