@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import pMap from 'p-map';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
@@ -60,7 +61,11 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
     try {
       if (countEntries(bytes, treeBounds.directoryEntries) > treeBounds.directoryEntries)
         throw beyond(`a directory of more than ${treeBounds.directoryEntries} entries`);
-      return Directory.decode(bytes);
+      const reader = new BinaryReader(bytes);
+      const directory = Directory.decode(reader);
+      // The decoder stops at a zero byte where a field would begin, and calls what came before a message.
+      if (reader.pos < bytes.length) throw new Error('the message ends before its bytes do');
+      return directory;
     } catch (error) {
       if (error instanceof CacheError) throw error;
       throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a Directory message`, {
