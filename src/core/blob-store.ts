@@ -44,7 +44,13 @@ export interface BlobStore {
   committedSize(name: string): Promise<number>;
 }
 
-/** Part of a blob on its way out. */
+/** Bytes before each chunk of a BlobReading that are nobody's: room for the envelope of a message. */
+export const chunkHeadroom = 16;
+
+/**
+ * Part of a blob on its way out. Each chunk is alone in its ArrayBuffer, with chunkHeadroom bytes before it
+ * that the consumer may write to.
+ */
 export interface BlobReading extends AsyncIterable<Uint8Array> {
   close(): Promise<void>;
 }

@@ -27,6 +27,7 @@ import { errorMiddleware } from './error-middleware.ts';
 import { withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { plainMessagesOnly } from './plain-messages.ts';
+import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { roleMiddleware } from './role-middleware.ts';
 import { clearSocketPath } from './socket-file.ts';
@@ -109,7 +110,7 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint))
     .use(drainMiddleware(draining));
-  server.add(withFewFields(ByteStreamDefinition), byteStreamService(blobs, observer));
+  server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
   server.add(
     withFewFields(ContentAddressableStorageDefinition),
     contentAddressableStorageService(blobs, trees, observer),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { BlobReading } from '../core/blob-store.ts';
+import { type BlobReading, chunkHeadroom } from '../core/blob-store.ts';
 import { readFully } from './durable-file.ts';
 import { volumeError } from './volume-error.ts';
 
@@ -42,7 +42,8 @@ async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Ui
   const hasher = plan.expectedHash === undefined ? undefined : createHash('sha256');
 
   async function readChunk(position: number): Promise<Uint8Array> {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - position));
+    const length = Math.min(chunkBytes, end - position);
+    const chunk = Buffer.allocUnsafeSlow(chunkHeadroom + length).subarray(chunkHeadroom);
     const count = await readFully(handle, chunk, position);
     if (count < chunk.length) throw plan.onDamaged();
     return chunk;
