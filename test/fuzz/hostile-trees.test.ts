@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { served } from '../support/served.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { chain, directoryNode, emptyElements, fileNode, rawDirectory } from '../support/fuzz-trees.ts';
 import { verdict } from '../support/fuzz-verdict.ts';
-import { startWeir, type Weir } from '../support/weir.ts';
-import {
-  type Blob,
-  blobOf,
-  type Clients,
-  clientsAt,
-  putBatch,
-  randomBlob,
-  uploadName,
-  write,
-} from '../support/wire.ts';
+import type { Weir } from '../support/weir.ts';
+import { type Blob, blobOf, type Clients, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';
 
 const MiB = 1024 * 1024;
 /** Far above what honest trees take, far below what an unbounded walk of these would. */
@@ -24,18 +16,7 @@ describe('A hostile tree', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-
-  before(async () => {
-    weir = await startWeir();
-    push = clientsAt(weir.pushAddress);
-    pull = clientsAt(weir.pullAddress);
-  });
-
-  after(async () => {
-    push.close();
-    pull.close();
-    await weir.stop();
-  });
+  served((site) => ({ weir, push, pull } = site));
 
   /** What the two methods that walk a tree say: OK, or the name of a status. */
   async function verdicts(

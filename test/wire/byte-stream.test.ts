@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
+import { served } from '../support/served.ts';
 import {
   blobOf,
   type Clients,
@@ -22,18 +23,7 @@ describe('ByteStream', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-
-  before(async () => {
-    weir = await startWeir({ env: { UPLOAD_RESUME_SECONDS: '600' } });
-    push = clientsAt(weir.pushAddress);
-    pull = clientsAt(weir.pullAddress);
-  });
-
-  after(async () => {
-    push.close();
-    pull.close();
-    await weir.stop();
-  });
+  served((site) => ({ weir, push, pull } = site));
 
   for (const size of [0, 1, 1024 * 1024 - 1, 1024 * 1024, 1024 * 1024 + 1, 9_000_000]) {
     test(`gives back a blob of ${size} bytes as it was written`, async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { GetTreeResponse } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { eventually } from '../support/eventually.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -25,18 +26,7 @@ describe('ContentAddressableStorage', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-
-  before(async () => {
-    weir = await startWeir();
-    push = clientsAt(weir.pushAddress);
-    pull = clientsAt(weir.pullAddress);
-  });
-
-  after(async () => {
-    push.close();
-    pull.close();
-    await weir.stop();
-  });
+  served((site) => ({ weir, push, pull } = site));
 
   const pathOf = ({ digest: { hash } }: Blob) =>
     join(weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));

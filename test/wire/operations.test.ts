@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createClient } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
+import { served } from '../support/served.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -31,18 +32,7 @@ describe('the operations port', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-
-  before(async () => {
-    weir = await startWeir();
-    push = clientsAt(weir.pushAddress);
-    pull = clientsAt(weir.pullAddress);
-  });
-
-  after(async () => {
-    push.close();
-    pull.close();
-    await weir.stop();
-  });
+  served((site) => ({ weir, push, pull } = site));
 
   const scrape = async () => await (await fetch(`${weir.opsUrl}/metrics`)).text();
 

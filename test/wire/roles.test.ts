@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Client, ChannelCredentials } from '@grpc/grpc-js';
 import { Metadata } from 'nice-grpc';
+import { served } from '../support/served.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -25,18 +26,7 @@ describe('the pull and the push listener', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-
-  before(async () => {
-    weir = await startWeir();
-    push = clientsAt(weir.pushAddress);
-    pull = clientsAt(weir.pullAddress);
-  });
-
-  after(async () => {
-    push.close();
-    pull.close();
-    await weir.stop();
-  });
+  served((site) => ({ weir, push, pull } = site));
 
   test('refuse every write for pulling, with a message that names the push port', async () => {
     const blob = randomBlob(10);
