@@ -19,12 +19,13 @@ import { prometheusMetrics } from './telemetry/metrics.ts';
 
 /** What a server is made of. */
 export interface AppOptions {
-  readonly volume: VolumeOptions;
+  readonly volume: Omit<VolumeOptions, 'coalesceMs' | 'keepsUploads'>;
   readonly listeners: readonly ListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
   /** How long a blob stays after any positive answer about it. */
   readonly leaseMs: number;
+  /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
 }
@@ -38,6 +39,8 @@ export interface App {
 }
 
 const hour = 3_600_000;
+/** A touch is skipped for this part of the lease; eviction adds it back. */
+const coalesceShare = 6;
 const sweepEveryMs = 30_000;
 /** For calls that were cut to put their files away. */
 const tidyMs = 5000;
@@ -64,7 +67,13 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     },
   };
 
-  const volume = await openVolume(options.volume, clock, observer, logger);
+  const lease = { leaseMs: options.leaseMs, coalesceMs: options.leaseMs / coalesceShare };
+  const volume = await openVolume(
+    { ...options.volume, coalesceMs: lease.coalesceMs, keepsUploads: options.uploadResumeMs > 0 },
+    clock,
+    observer,
+    logger,
+  );
   const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (hash) => scrubber.doubt(hash);
   const watch = startVolumeWatch(volume, logger);
@@ -72,12 +81,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   // Where nobody can push, nothing may be removed either.
   if (options.listeners.some(({ role }) => role === 'push')) {
-    evictor = startEvictor(
-      volume,
-      { leaseMs: options.leaseMs, coalesceMs: options.volume.coalesceMs },
-      observer,
-      logger,
-    );
+    evictor = startEvictor(volume, lease, observer, logger);
   }
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
@@ -110,6 +114,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     if (options.opsListen !== undefined) {
       const sources = {
         readiness,
+        logger,
         metricsContentType: metrics.contentType,
         metricsText: () => metrics.text(),
       };

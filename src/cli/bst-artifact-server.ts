@@ -13,7 +13,6 @@ import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 const usageExit = 2;
 const tlsUsageExit = 255;
 const leaseMs = 3_600_000;
-const coalesceShare = 6;
 
 interface Flags {
   port?: string;
@@ -111,10 +110,8 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
   return {
     volume: {
       root: options.repo,
-      coalesceMs: leaseMs / coalesceShare,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
-      keepsUploads: true,
     },
     listeners: [await listenerOptions(options, logger)],
     opsListen: undefined,

@@ -6,9 +6,6 @@ import { runUntilStopped } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
 import { exitCodes } from './exit-codes.ts';
 
-/** A touch is skipped for this part of the lease; eviction adds it back. */
-const coalesceShare = 6;
-
 /** `weir serve`: the server, configured by its environment. */
 export function serveCommand(): Command {
   return new Command('serve')
@@ -51,10 +48,8 @@ function appOptions(config: Config): AppOptions {
   return {
     volume: {
       root: config.volume,
-      coalesceMs: (config.leaseSeconds * 1000) / coalesceShare,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
-      keepsUploads: config.uploadResumeSeconds > 0,
     },
     listeners: [
       listener(config, 'pull', config.pullListen),

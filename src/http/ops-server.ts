@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Logger } from '../core/observer.ts';
 import type { ReadinessState } from './readiness.ts';
 
 /** What the operations port shows. */
 export interface OpsSources {
   readonly readiness: ReadinessState;
+  readonly logger: Logger;
   readonly metricsContentType: string;
   metricsText(): Promise<string>;
 }
@@ -17,7 +19,11 @@ const index = `weir
 /** Plain HTTP for Prometheus and probes; has nothing that changes anything, so every method but GET and HEAD is refused. */
 export function opsServer(sources: OpsSources): Server {
   const server = createServer((request, response) => {
-    answer(sources, request, response).catch(() => {
+    answer(sources, request, response).catch((error: unknown) => {
+      sources.logger.error('the operations port failed to answer', {
+        url: request.url,
+        error: String(error),
+      });
       if (!response.headersSent) send(response, 500, 'the server failed to answer; its log says how\n');
       else response.destroy();
     });

@@ -22,11 +22,6 @@ export interface Evictor {
 }
 
 const lookEveryMs = 5000;
-/** After a pass that freed too little, because the rest is leased: a part of the time until that changes. */
-function pauseMs(evictAge: number): number {
-  return Math.min(30_000, 500 + evictAge / 20);
-}
-
 const longestGraceMs = 30_000;
 const abandonedAfterMs = 600_000;
 /** Of the inodes: eviction begins below, so that uploads need not be refused. */
@@ -40,6 +35,11 @@ function evictAgeMs({ leaseMs, coalesceMs }: LeaseTimes): number {
 
 function graceMs(leaseMs: number): number {
   return Math.min(longestGraceMs, 1000 + leaseMs / 60);
+}
+
+/** After a pass that freed too little, because the rest is leased: a part of the time until that changes. */
+function pauseMs(evictAge: number): number {
+  return Math.min(30_000, 500 + evictAge / 20);
 }
 
 /** Begins to watch the room on a volume. */

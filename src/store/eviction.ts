@@ -35,6 +35,7 @@ export interface EvictionOutcome {
 const folderCount = 256;
 /** Hashes are uniform: what 16 of the 256 folders hold is a sixteenth of everything, within a few percent. */
 const sampledFolders = 16;
+/** Fewer due blobs than this in the sample say little about the rest. */
 const tellingSample = 500;
 
 interface DueBlob {
@@ -43,7 +44,7 @@ interface DueBlob {
 }
 
 /**
- * Frees room by removing the blobs that were used longest ago, in constant memory and without an index.
+ * Frees room by removing the blobs that were used longest ago, without an index of them.
  *
  * A blob that is due is renamed into the trash first. Whoever touched it between our look and the
  * rename has left its mark on the file's mtime, which a rename does not change; so after the grace

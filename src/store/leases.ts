@@ -2,13 +2,11 @@ import type { Stats } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { type Digest, emptyDigest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { blobMode } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
-import { linkUnlessPresent } from './publish.ts';
+import { publishEmptyBlob } from './publish.ts';
 import { bringBack } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
-import { randomUUID } from 'node:crypto';
 
 /** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
 const lookupsAtOnce = 64;
@@ -99,13 +97,10 @@ export function fileTimeLeases(
   return { touchAll, touchFile, touch: async (digest) => (await touchAll([digest]))[0] };
 }
 
-/** BuildStream expects the blob of no bytes as a file; false where the volume is read-only and has none. */
+/** False where the volume is read-only and has none. */
 async function makeEmptyBlob(calls: FileCalls, layout: Layout): Promise<boolean> {
-  const temporary = layout.temporaryFile(randomUUID());
   try {
-    await calls.writeNew(temporary, new Uint8Array(), blobMode);
-    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
-    await calls.discard(temporary);
+    await publishEmptyBlob(calls, layout);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EROFS') return false;

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
-import type { Digest } from '../core/digest.ts';
-import { renameOver, withFolder } from './durable-file.ts';
+import { type Digest, emptyDigest } from '../core/digest.ts';
+import { blobMode, discard, renameOver, withFolder } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -31,15 +32,22 @@ export async function publishBlob(
   await calls.discard(temporary);
 }
 
+/** BuildStream expects the blob of no bytes as a file. Making it does all that an upload does; errors are those of the calls. */
+export async function publishEmptyBlob(calls: FileCalls, layout: Layout): Promise<void> {
+  const temporary = layout.temporaryFile(randomUUID());
+  try {
+    await calls.writeNew(temporary, new Uint8Array(), blobMode);
+    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
+  } finally {
+    await discard(temporary).catch(() => {});
+  }
+}
+
 /**
  * Gives a temporary file its name unless that exists; false if it does. On file systems without
  * links it is renamed instead, after a look.
  */
-export async function linkUnlessPresent(
-  calls: FileCalls,
-  temporary: string,
-  target: string,
-): Promise<boolean> {
+async function linkUnlessPresent(calls: FileCalls, temporary: string, target: string): Promise<boolean> {
   return await withFolder(target, async () => {
     try {
       return await calls.link(temporary, target);

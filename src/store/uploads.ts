@@ -5,7 +5,7 @@ import type { Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Digest } from '../core/digest.ts';
 import { blobMode, createNew, discard, readFully, writeFully } from './durable-file.ts';
-import { sha256 } from './integrity.ts';
+import { mismatch, mismatchOf, sha256 } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Space } from './space.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
@@ -154,8 +154,8 @@ class FileUpload implements Upload {
 
   async write(chunk: Uint8Array): Promise<void> {
     if (this.receivedBytes + chunk.length > this.#digest.sizeBytes) {
-      throw this.#mismatch(
-        `more than the ${this.#digest.sizeBytes} bytes that the digest announces were sent`,
+      throw this.#noted(
+        mismatch(`more than the ${this.#digest.sizeBytes} bytes that the digest announces were sent`),
       );
     }
     try {
@@ -172,17 +172,8 @@ class FileUpload implements Upload {
     try {
       // On network volumes it is close() that says whether the bytes have arrived.
       await this.#handle.close();
-      if (this.receivedBytes !== this.#digest.sizeBytes) {
-        throw this.#mismatch(
-          `${this.receivedBytes} bytes were sent, the digest announces ${this.#digest.sizeBytes}`,
-        );
-      }
-      const hash = this.#hasher.digest('hex');
-      if (hash !== this.#digest.hash) {
-        throw this.#mismatch(
-          `the bytes sent have the hash ${hash}, the digest announces ${this.#digest.hash}`,
-        );
-      }
+      const wrong = mismatchOf(this.#digest, this.receivedBytes, () => this.#hasher.digest('hex'));
+      if (wrong !== undefined) throw this.#noted(wrong);
       await this.#site.publish(this.#temporary, this.#digest);
     } catch (error) {
       await discard(this.#temporary).catch(() => {});
@@ -204,8 +195,8 @@ class FileUpload implements Upload {
     }
   }
 
-  #mismatch(message: string): CacheError {
+  #noted(wrong: CacheError): CacheError {
     this.#site.onMismatch();
-    return new CacheError('digest-mismatch', `${message}; nothing was stored`);
+    return wrong;
   }
 }

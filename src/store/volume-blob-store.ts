@@ -7,7 +7,7 @@ import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileIdentity, hashFile, KnownFiles, sha256 } from './integrity.ts';
+import { fileIdentity, hashFile, KnownFiles, mismatchOf, sha256 } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
@@ -116,20 +116,10 @@ export function volumeBlobStore(
   }
 
   async function put(digest: Digest, bytes: Uint8Array): Promise<void> {
-    if (bytes.length !== digest.sizeBytes) {
+    const wrong = mismatchOf(digest, bytes.length, () => sha256(bytes));
+    if (wrong !== undefined) {
       observer.uploadMismatched();
-      throw new CacheError(
-        'digest-mismatch',
-        `${bytes.length} bytes were sent, the digest announces ${digest.sizeBytes}; nothing was stored`,
-      );
-    }
-    const hash = sha256(bytes);
-    if (hash !== digest.hash) {
-      observer.uploadMismatched();
-      throw new CacheError(
-        'digest-mismatch',
-        `the bytes sent have the hash ${hash}, the digest announces ${digest.hash}; nothing was stored`,
-      );
+      throw wrong;
     }
     if ((await leases.touch(digest)) !== undefined) return;
     const temporary = layout.temporaryFile(randomUUID());

@@ -1,19 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
-import { emptyDigest } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { fileDurability } from './durability.ts';
-import { blobMode, discard } from './durable-file.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
-import { linkUnlessPresent } from './publish.ts';
+import { publishEmptyBlob } from './publish.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
@@ -108,15 +105,11 @@ async function checkVersion(layout: Layout): Promise<void> {
   }
 }
 
-/** Makes a file, links it to its place and takes it away: what every upload does. */
+/** Does what every upload does, with the blob that has no bytes. */
 async function checkWritable(calls: FileCalls, layout: Layout): Promise<void> {
-  const temporary = layout.temporaryFile(randomUUID());
   try {
-    await calls.writeNew(temporary, new Uint8Array(), blobMode);
-    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
+    await publishEmptyBlob(calls, layout);
   } catch (error) {
     throw volumeError(error, 'trying to write a file');
-  } finally {
-    await discard(temporary).catch(() => {});
   }
 }
