@@ -148,6 +148,8 @@ describe('ContentAddressableStorage', () => {
       const damaged = Buffer.from(blob.data);
       damaged[size - 5] = (damaged[size - 5] ?? 0) ^ 1;
       await writeFile(path, damaged);
+      const [batched] = await readBatch(clients, [blob]);
+      assert.equal(batched?.status?.code, 5);
       assert.equal((await failure(read(clients, downloadName(blob)))).status, 'NOT_FOUND');
       await eventually(async () =>
         (await readdir(join(own.volume, 'weir', 'quarantine'))).includes(blob.digest.hash),

@@ -93,7 +93,8 @@ describe('eviction', { skip: noSmallVolume }, () => {
     await withServer({ ...settings, PUSH_LISTEN: 'none' }, async ({ path, volume }) => {
       const filler = await startWeir({ volume, env: { HEAD_ROOM_MIN: '1000', LEASE_SECONDS: '3600' } });
       const clients = clientsAt(filler.pushAddress);
-      const blobs = await fill(clients, 20);
+      // So many that a server with a push listener would make room.
+      const blobs = await fill(clients, 25);
       clients.close();
       await filler.stop();
       await new Promise((resolve) => setTimeout(resolve, 8000));
