@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HealthState } from 'nice-grpc-server-health';
 import type { Clock } from './core/clock.ts';
+import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
@@ -51,15 +52,15 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   routeGrpcLog(logger);
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
-  let doubt: (hash: string) => void = () => {};
+  let doubt: (blob: BlobName) => void = () => {};
   let evictor: Evictor | undefined;
   const observer: Observer = {
     ...calls.observer,
-    doubted(hash, reason) {
-      calls.observer.doubted(hash, reason);
+    doubted(blob, reason) {
+      calls.observer.doubted(blob, reason);
       // A file of the wrong size is missing to everybody already, and the next upload replaces it. Whether
       // its size is wrong or the caller's claim is nobody has to find out by reading all of it.
-      if (reason !== 'wrong-size') doubt(hash);
+      if (reason !== 'wrong-size') doubt(blob);
     },
     refusedForSpace(message) {
       calls.observer.refusedForSpace(message);
@@ -75,7 +76,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     logger,
   );
   const scrubber = doubtScrubber(volume.layout, observer, logger);
-  doubt = (hash) => scrubber.doubt(hash);
+  doubt = (blob) => scrubber.doubt(blob);
   const watch = startVolumeWatch(volume, logger);
   metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });
 

@@ -1,4 +1,5 @@
 import type { Doubt } from './blob-store.ts';
+import type { BlobName } from './digest.ts';
 
 /** Which door a call came in by, which decides what it may do: pull reads, push reads and writes. */
 export type Role = 'pull' | 'push';
@@ -39,9 +40,9 @@ export interface Observer {
   /** An upload whose bytes were not the ones announced. */
   uploadMismatched(): void;
   /** A stored blob that is not what its name says; the scrubber decides what becomes of it. */
-  doubted(hash: string, doubt: Doubt): void;
+  doubted(blob: BlobName, doubt: Doubt): void;
   /** The scrubber has set a blob aside. */
-  quarantined(hash: string): void;
+  quarantined(blob: BlobName): void;
   /** A pass of eviction: blobs and bytes on disk that went, and how long the youngest of them had not been used. */
   evicted(outcome: { blobs: number; bytes: number; youngestIdleMs: number }): void;
   /** An upload was refused for want of room; the message has the numbers. */

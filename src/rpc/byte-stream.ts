@@ -2,7 +2,7 @@ import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore, Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Observer } from '../core/observer.ts';
-import { parseDownloadName, parseUploadName } from '../core/resource-name.ts';
+import { parseDownloadName, parseUploadName, type ResourceName } from '../core/resource-name.ts';
 import type {
   ByteStreamServiceImplementation,
   ReadRequest,
@@ -20,7 +20,7 @@ export function byteStreamService(
   observer: Observer,
 ): ByteStreamServiceImplementation<WithCaller> {
   async function* read(request: ReadRequest, { caller }: WithCaller): AsyncGenerator<ReadResponse> {
-    const { digest } = parseDownloadName(request.resourceName);
+    const { digest } = uncompressed(parseDownloadName(request.resourceName));
     const offset = wireOffset(request.readOffset, 'read_offset');
     if (offset > digest.sizeBytes) {
       throw new CacheError(
@@ -45,7 +45,7 @@ export function byteStreamService(
 
   /** The first message says what is coming; undefined when there is nothing to receive, for the blob is here. */
   async function begin(first: WriteRequest): Promise<Upload | undefined> {
-    const { digest } = parseUploadName(first.resourceName);
+    const { digest } = uncompressed(parseUploadName(first.resourceName));
     const offset = wireOffset(first.writeOffset, 'write_offset');
     if ((await blobs.findMissing([digest])).length === 0) return undefined;
     if (offset > digest.sizeBytes) {
@@ -99,13 +99,18 @@ export function byteStreamService(
     read,
     write,
     async queryWriteStatus(request) {
-      const { digest } = parseUploadName(request.resourceName);
+      const { digest } = uncompressed(parseUploadName(request.resourceName));
       if ((await blobs.findMissing([digest])).length === 0) {
         return { committedSize: BigInt(digest.sizeBytes), complete: true };
       }
       return { committedSize: BigInt(await blobs.committedSize(request.resourceName)), complete: false };
     },
   };
+}
+
+function uncompressed(name: ResourceName): ResourceName {
+  if (name.compressor === 'identity') return name;
+  throw new CacheError('unimplemented', 'compressed blobs are not offered here; use blobs/<hash>/<size>');
 }
 
 function checkContinues(request: WriteRequest, resourceName: string, upload: Upload): void {

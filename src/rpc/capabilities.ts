@@ -1,8 +1,8 @@
 import {
   type CapabilitiesServiceImplementation,
-  DigestFunction_Value,
   SymlinkAbsolutePathStrategy_Value,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
 import { maxBatchBytes } from './limits.ts';
 
@@ -13,7 +13,7 @@ export function capabilitiesService(): CapabilitiesServiceImplementation {
       parseInstanceName(request.instanceName);
       return Promise.resolve({
         cacheCapabilities: {
-          digestFunctions: [DigestFunction_Value.SHA256],
+          digestFunctions: digestFunctions.map(digestFunctionValue),
           // There is no action cache here, so nobody may update one, on either listener.
           actionCacheUpdateCapabilities: { updateEnabled: false },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
@@ -21,6 +21,10 @@ export function capabilitiesService(): CapabilitiesServiceImplementation {
           supportedCompressors: [],
           supportedBatchUpdateCompressors: [],
           maxCasBlobSizeBytes: 0n,
+          splitBlobSupport: false,
+          spliceBlobSupport: false,
+          fastCdc2020Params: undefined,
+          repMaxCdcParams: undefined,
         },
         deprecatedApiVersion: version(2, 0),
         lowApiVersion: version(2, 0),

@@ -3,6 +3,7 @@ import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import {
@@ -11,11 +12,11 @@ import {
   type BatchUpdateBlobsResponse_Response,
   Compressor_Value,
   type ContentAddressableStorageServiceImplementation,
-  type Digest as DigestMessage,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { WithCaller } from './caller.ts';
 import { treePages } from './get-tree.ts';
+import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
 import { statusOf } from './status.ts';
@@ -32,7 +33,7 @@ export function contentAddressableStorageService(
 ): ContentAddressableStorageServiceImplementation<WithCaller> {
   async function readOne(digest: Digest): Promise<BatchReadBlobsResponse_Response> {
     const answer = {
-      digest: toMessage(digest),
+      digest: digestMessage(digest),
       data: new Uint8Array(),
       compressor: Compressor_Value.IDENTITY,
     };
@@ -44,7 +45,7 @@ export function contentAddressableStorageService(
   }
 
   async function updateOne({ digest, data }: Update): Promise<BatchUpdateBlobsResponse_Response> {
-    const answer = { digest: toMessage(digest) };
+    const answer = { digest: digestMessage(digest) };
     try {
       await blobs.put(digest, data);
       return { ...answer, status: ok };
@@ -57,17 +58,17 @@ export function contentAddressableStorageService(
 
   return {
     async findMissingBlobs(request, { signal }) {
-      checkRequest(request);
-      const digests = request.blobDigests.map((digest) => parseDigest(digest));
+      const { digestFunction } = checkRequest(request);
+      const digests = request.blobDigests.map((digest) => parseDigest(digest, digestFunction));
       const missing = await blobs.findMissing(digests, signal);
       const asked = new Set(digests.map(digestText)).size;
       observer.lookedUp('blob', asked - missing.length, missing.length);
-      return { missingBlobDigests: missing.map(toMessage) };
+      return { missingBlobDigests: missing.map(digestMessage) };
     },
 
     async batchReadBlobs(request, { caller }) {
-      checkRequest(request);
-      const digests = request.digests.map((digest) => parseDigest(digest));
+      const { digestFunction } = checkRequest(request);
+      const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
       checkBatch(digests.map(({ sizeBytes }) => sizeBytes));
       const responses = await pMap(digests, readOne, { concurrency: blobsAtOnce });
       const hits = responses.filter(({ status }) => status?.code === 0).length;
@@ -77,9 +78,9 @@ export function contentAddressableStorageService(
     },
 
     async batchUpdateBlobs(request, { caller }) {
-      checkRequest(request);
+      const { digestFunction } = checkRequest(request);
       // All of the batch is checked before any of it is stored.
-      const updates = request.requests.map(uncompressed);
+      const updates = request.requests.map((update) => uncompressed(update, digestFunction));
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
       checkBatch(updates.map(({ data }) => data.length));
       const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
@@ -88,10 +89,18 @@ export function contentAddressableStorageService(
     },
 
     getTree(request, context: CallContext) {
-      checkRequest(request);
-      return treePages(trees, request, context.signal);
+      const { digestFunction } = checkRequest(request);
+      const root = parseDigest(request.rootDigest, digestFunction, 'root digest');
+      return treePages(trees, root, request, context.signal);
     },
+
+    splitBlob: () => Promise.reject(notOffered('SplitBlob')),
+    spliceBlob: () => Promise.reject(notOffered('SpliceBlob')),
   };
+}
+
+function notOffered(method: string): CacheError {
+  return new CacheError('unimplemented', `${method} is not offered here`);
 }
 
 /** One blob of a batch. */
@@ -100,14 +109,17 @@ interface Update {
   readonly data: Uint8Array;
 }
 
-function uncompressed({ digest, data, compressor }: BatchUpdateBlobsRequest_Request): Update {
+function uncompressed(
+  { digest, data, compressor }: BatchUpdateBlobsRequest_Request,
+  digestFunction: DigestFunction | undefined,
+): Update {
   if (compressor !== Compressor_Value.IDENTITY) {
     throw new CacheError(
       'invalid-argument',
       'compressed blobs are not offered here; send them as they are (IDENTITY)',
     );
   }
-  return { digest: parseDigest(digest), data };
+  return { digest: parseDigest(digest, digestFunction), data };
 }
 
 function totalBytes(blobs: readonly { data: Uint8Array }[]): number {
@@ -127,8 +139,4 @@ function checkBatch(sizes: readonly number[]): void {
 function statusMessage(error: unknown): StatusMessage {
   if (!(error instanceof CacheError)) throw error;
   return { code: statusOf(error), message: error.message, details: [] };
-}
-
-function toMessage({ hash, sizeBytes }: Digest): DigestMessage {
-  return { hash, sizeBytes: BigInt(sizeBytes) };
 }

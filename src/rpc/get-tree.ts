@@ -1,5 +1,5 @@
 import { CacheError } from '../core/cache-error.ts';
-import { digestText, parseDigest } from '../core/digest.ts';
+import { type Digest, digestText } from '../core/digest.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import type {
   Directory,
@@ -10,7 +10,7 @@ import type {
 const mostDirectories = 1000;
 /** Bytes of Directory messages in one page, well under what clients take in one message. */
 const mostBytes = 1024 * 1024;
-const tokenPattern = /^([0-9a-f]{64}\/[0-9]+):([0-9]{1,9})$/;
+const tokenPattern = /^((?:blake3\/)?[0-9a-f]{40,128}\/[0-9]+):([0-9]{1,9})$/;
 
 /**
  * A tree in pages, all in one stream. Each page says where the next begins, and since the order of a
@@ -18,10 +18,10 @@ const tokenPattern = /^([0-9a-f]{64}\/[0-9]+):([0-9]{1,9})$/;
  */
 export async function* treePages(
   trees: TreeStore,
+  root: Digest,
   request: GetTreeRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GetTreeResponse> {
-  const root = parseDigest(request.rootDigest, 'root digest');
   if (request.pageSize < 0)
     throw new CacheError('invalid-argument', `page_size is negative: ${request.pageSize}`);
   const pageSize = Math.min(request.pageSize || mostDirectories, mostDirectories);

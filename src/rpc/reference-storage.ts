@@ -6,6 +6,7 @@ import { parseReferenceKey } from '../core/reference-key.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { ReferenceStorageServiceImplementation } from '../gen/buildstream/v2/buildstream.ts';
 import type { WithCaller } from './caller.ts';
+import { digestMessage } from './digest-message.ts';
 
 /** BuildStream pushes an artifact under one or two keys; this is room for others, not for floods. */
 const maxKeys = 100;
@@ -23,7 +24,7 @@ export function referenceStorageService(
       observer.lookedUp('reference', root ? 1 : 0, root ? 0 : 1);
       if (root === undefined)
         throw new CacheError('not-found', `the reference ${quote(key)} is not here, or not whole`);
-      return { digest: { hash: root.hash, sizeBytes: BigInt(root.sizeBytes) } };
+      return { digest: digestMessage(root) };
     },
 
     async updateReference(request, { caller, signal }) {
@@ -35,7 +36,7 @@ export function referenceStorageService(
         );
       }
       const keys = request.keys.map(parseReferenceKey);
-      const root = parseDigest(request.digest);
+      const root = parseDigest(request.digest, 'sha256');
       const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
       observer.pushed({ keys, root: digestText(root), blobs, bytes, identity: caller.identity });
       return {};

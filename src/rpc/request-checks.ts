@@ -1,6 +1,7 @@
 import { CacheError } from '../core/cache-error.ts';
 import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
-import { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { type DigestFunction, parseDigestFunction } from '../core/digest-function.ts';
+import type { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
 /** What every CAS request carries beside its subject. */
 interface CommonFields {
@@ -8,16 +9,19 @@ interface CommonFields {
   readonly digestFunction: DigestFunction_Value;
 }
 
-/** Throws 'invalid-argument' for an instance name that cannot be one or a hash function that is not offered. */
-export function checkRequest({ instanceName, digestFunction }: CommonFields): InstanceName {
-  // Clients that know only one function leave the field at UNKNOWN.
-  if (digestFunction !== DigestFunction_Value.UNKNOWN && digestFunction !== DigestFunction_Value.SHA256) {
-    throw new CacheError(
-      'invalid-argument',
-      `digest function ${digestFunction} is not offered; SHA256 (1) is`,
-    );
-  }
-  return parseInstanceName(instanceName);
+/** The common fields, checked. */
+export interface CheckedRequest {
+  readonly instanceName: InstanceName;
+  /** Undefined where the request leaves it to the length of each hash. */
+  readonly digestFunction: DigestFunction | undefined;
+}
+
+/** Throws 'invalid-argument' for an instance name that cannot be one or a digest function that is not offered. */
+export function checkRequest({ instanceName, digestFunction }: CommonFields): CheckedRequest {
+  return {
+    digestFunction: parseDigestFunction(digestFunction),
+    instanceName: parseInstanceName(instanceName),
+  };
 }
 
 /** An offset or size of the wire as a number. Throws 'out-of-range' when it is negative or beyond 2^53. */

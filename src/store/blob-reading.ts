@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { type BlobReading, chunkHeadroom } from '../core/blob-store.ts';
+import type { Digest } from '../core/digest.ts';
 import { readFully } from './durable-file.ts';
+import { newHasher } from './hashing.ts';
 import { volumeError } from './volume-error.ts';
 
 /** Size of the chunks of a reading, and so of the messages on the wire. */
@@ -11,8 +12,8 @@ const chunkBytes = 1024 * 1024;
 export interface ReadingPlan {
   readonly offset: number;
   readonly length: number;
-  /** Set to check the bytes against this hash on the way; the reading must then cover the whole file. */
-  readonly expectedHash: string | undefined;
+  /** Set to check the bytes against its hash on the way; the reading must then cover the whole file. */
+  readonly expected: Digest | undefined;
   /** Called when the check has passed. */
   readonly onVerified: () => void;
   /** Called when the check has failed or the file ended early; its result is thrown. */
@@ -39,7 +40,7 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
 
 async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Uint8Array> {
   const end = plan.offset + plan.length;
-  const hasher = plan.expectedHash === undefined ? undefined : createHash('sha256');
+  const hasher = plan.expected && (await newHasher(plan.expected.digestFunction));
 
   async function readChunk(position: number): Promise<Uint8Array> {
     const length = Math.min(chunkBytes, end - position);
@@ -51,7 +52,7 @@ async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Ui
 
   function finishCheck(): void {
     if (hasher === undefined) return;
-    if (hasher.digest('hex') !== plan.expectedHash) throw plan.onDamaged();
+    if (hasher.digest('hex') !== plan.expected?.hash) throw plan.onDamaged();
     plan.onVerified();
   }
 

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
-import type { Digest } from '../core/digest.ts';
+import { blobName, type Digest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { openRegular, syncFolder } from './durable-file.ts';
+import { openRegular, syncFolder, syncUpwards } from './durable-file.ts';
 import { KnownFiles } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import { volumeError } from './volume-error.ts';
@@ -29,19 +29,19 @@ export function fileDurability(layout: Layout, observer: Observer): Durability {
   const synced = new KnownFiles(syncedRemembered);
 
   async function syncBlob({ digest }: FoundBlob): Promise<void> {
-    const handle = await openRegular(layout.blob(digest.hash));
+    const handle = await openRegular(layout.blob(blobName(digest)));
     try {
       await handle.datasync();
     } catch (error) {
       // A second fsync would report success for pages that were dropped: never try again.
-      observer.doubted(digest.hash, 'unreadable');
+      observer.doubted(blobName(digest), 'unreadable');
       throw error;
     } finally {
       await handle.close();
     }
   }
 
-  const isSynced = ({ digest, identity }: FoundBlob) => synced.has(digest.hash, identity);
+  const isSynced = ({ digest, identity }: FoundBlob) => synced.has(blobName(digest), identity);
 
   return {
     isSynced,
@@ -50,14 +50,15 @@ export function fileDurability(layout: Layout, observer: Observer): Durability {
       if (unknown.length === 0) return;
       try {
         await pMap(unknown, syncBlob, { concurrency: syncsAtOnce });
-        const folders = new Set(unknown.map(({ digest }) => layout.blobFolder(digest.hash)));
+        const folders = new Set(unknown.map(({ digest }) => layout.blobFolder(blobName(digest))));
         await pMap(folders, syncFolder, { concurrency: syncsAtOnce });
-        // One of the folders may have been made anew.
-        await syncFolder(layout.objects);
+        // One of the folders, or of those above, may have been made anew.
+        const functions = new Set(unknown.map(({ digest }) => digest.digestFunction));
+        for (const name of functions) await syncUpwards(layout.objectsOf(name), layout.root);
       } catch (error) {
         throw volumeError(error, 'bringing blobs to the disk');
       }
-      for (const { digest, identity } of unknown) synced.add(digest.hash, identity);
+      for (const { digest, identity } of unknown) synced.add(blobName(digest), identity);
     },
   };
 }

@@ -99,3 +99,14 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.close();
   }
 }
+
+/**
+ * A folder is itself a name in its parent, and whoever made it may have died before that was on disk: sync all of
+ * them. Those that have not changed cost nothing.
+ */
+export async function syncUpwards(folder: string, last: string): Promise<void> {
+  for (let current = folder; ; current = dirname(current)) {
+    await syncFolder(current);
+    if (current === last || current === dirname(current)) return;
+  }
+}

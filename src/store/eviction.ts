@@ -3,9 +3,10 @@ import { link, lstat, mkdir, opendir, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import { isHash } from '../core/digest.ts';
+import { type BlobName, parseBlobName } from '../core/digest.ts';
+import { digestFunctions } from '../core/digest-function.ts';
 import { discard } from './durable-file.ts';
-import type { Layout } from './layout.ts';
+import { blobPrefixes, type Layout } from './layout.ts';
 import { errnoOf, isAbsent, volumeError } from './volume-error.ts';
 
 /** One pass of eviction: what it should free and whom it must spare. */
@@ -32,7 +33,6 @@ export interface EvictionOutcome {
   readonly youngestIdleMs: number;
 }
 
-const folderCount = 256;
 /** Hashes are uniform: what 16 of the 256 folders hold is a sixteenth of everything, within a few percent. */
 const sampledFolders = 16;
 /** Fewer due blobs than this in the sample say little about the rest. */
@@ -76,10 +76,10 @@ async function cutoffTime(layout: Layout, plan: EvictionPlan, clock: Clock): Pro
   const due = await dueIn(layout, prefixes.slice(0, sampledFolders), plan, clock);
   if (due.length < tellingSample) {
     due.push(...(await dueIn(layout, prefixes.slice(sampledFolders), plan, clock)));
-    looked = folderCount;
+    looked = blobPrefixes.length;
   }
   due.sort((a, b) => a.mtime - b.mtime);
-  const share = looked / folderCount;
+  const share = looked / blobPrefixes.length;
   let [bytes, files] = [0, 0];
   for (const blob of due) {
     bytes += blob.bytes;
@@ -112,10 +112,10 @@ async function moveOlderThan(
 ): Promise<void> {
   let [bytes, files] = [0, 0];
   for (const prefix of shuffledPrefixes()) {
-    for await (const { hash, stats } of blobsIn(layout, prefix)) {
+    for await (const { blob, stats } of blobsIn(layout, prefix)) {
       if (bytes >= plan.wantedBytes && files >= plan.wantedFiles) return;
       if (stats.mtimeMs > cutoff || !isDue(stats, plan, clock)) continue;
-      if (!(await renameUnlessGone(layout.blob(hash), layout.trashed(plan.run, hash)))) continue;
+      if (!(await renameUnlessGone(layout.blob(blob), layout.trashed(plan.run, blob)))) continue;
       bytes += sizeOnDisk(stats);
       files++;
     }
@@ -136,9 +136,10 @@ export async function emptyTrash(
   const folder = join(layout.trash, run);
   for await (const { name, stats } of filesIn(folder)) {
     const path = join(folder, name);
+    const blob = parseBlobName(name);
     const idleMs = clock() - stats.mtimeMs;
-    if (idleMs < evictAgeMs) {
-      await linkBack(layout, run, name);
+    if (idleMs < evictAgeMs && blob !== undefined) {
+      await linkBack(layout, run, blob);
       outcome.returned++;
     } else {
       outcome.blobs++;
@@ -170,10 +171,14 @@ function sizeOnDisk(stats: Stats): number {
   return stats.blocks * 512;
 }
 
-async function* blobsIn(layout: Layout, prefix: string): AsyncGenerator<{ hash: string; stats: Stats }> {
-  for await (const { name, stats } of filesIn(layout.blobFolder(prefix))) {
-    // What is not named as a blob is not ours to remove.
-    if (isHash(prefix + name)) yield { hash: prefix + name, stats };
+/** The blobs of all digest functions whose hashes begin with these two digits. */
+async function* blobsIn(layout: Layout, prefix: string): AsyncGenerator<{ blob: BlobName; stats: Stats }> {
+  for (const digestFunction of digestFunctions) {
+    for await (const { name, stats } of filesIn(join(layout.objectsOf(digestFunction), prefix))) {
+      // What is not named as a blob is not ours to remove.
+      const blob = parseBlobName((digestFunction === 'sha256' ? '' : `${digestFunction}-`) + prefix + name);
+      if (blob !== undefined) yield { blob, stats };
+    }
   }
 }
 
@@ -208,16 +213,16 @@ async function renameUnlessGone(from: string, to: string): Promise<boolean> {
 }
 
 /** A reader may have been faster, or a new upload has taken the place: then it is there. */
-async function linkBack(layout: Layout, run: string, hash: string): Promise<void> {
+async function linkBack(layout: Layout, run: string, blob: BlobName): Promise<void> {
   try {
-    await link(layout.trashed(run, hash), layout.blob(hash));
+    await link(layout.trashed(run, blob), layout.blob(blob));
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST' && !isAbsent(error)) throw error;
   }
 }
 
 function shuffledPrefixes(): string[] {
-  const prefixes = Array.from({ length: folderCount }, (_, index) => index.toString(16).padStart(2, '0'));
+  const prefixes = [...blobPrefixes];
   for (let index = prefixes.length - 1; index > 0; index--) {
     const other = Math.floor(Math.random() * (index + 1));
     [prefixes[index], prefixes[other]] = [prefixes[other] ?? '', prefixes[index] ?? ''];

@@ -1,15 +1,7 @@
-import { createHash, hash as hashOnce } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { CacheError } from '../core/cache-error.ts';
-import type { Digest } from '../core/digest.ts';
-import { readFully } from './durable-file.ts';
-
-/** SHA-256 of bytes in memory, lower-case hex. */
-export function sha256(bytes: Uint8Array): string {
-  return hashOnce('sha256', bytes, 'hex');
-}
+import type { BlobName, Digest } from '../core/digest.ts';
 
 /**
  * What is wrong with the bytes received for a digest; undefined when they are the ones announced. The
@@ -46,30 +38,15 @@ export class KnownFiles {
     this.#known = new LRUCache({ max: maxEntries });
   }
 
-  has(hash: string, identity: string): boolean {
-    return this.#known.get(hash) === identity;
+  has(name: BlobName, identity: string): boolean {
+    return this.#known.get(name) === identity;
   }
 
-  add(hash: string, identity: string): void {
-    this.#known.set(hash, identity);
+  add(name: BlobName, identity: string): void {
+    this.#known.set(name, identity);
   }
 
-  forget(hash: string): void {
-    this.#known.delete(hash);
-  }
-}
-
-const hashingBuffer = 1024 * 1024;
-
-/** SHA-256 of an open file from start to end, in bounded memory. */
-export async function hashFile(handle: FileHandle, signal?: AbortSignal): Promise<string> {
-  const hasher = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(hashingBuffer);
-  for (let position = 0; ;) {
-    signal?.throwIfAborted();
-    const count = await readFully(handle, buffer, position);
-    if (count === 0) return hasher.digest('hex');
-    hasher.update(buffer.subarray(0, count));
-    position += count;
+  forget(name: BlobName): void {
+    this.#known.delete(name);
   }
 }

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BlobName } from '../core/digest.ts';
+import type { DigestFunction } from '../core/digest-function.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import type { ReferenceKey } from '../core/reference-key.ts';
 
@@ -11,11 +13,13 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/tmp/                      its temporary files and ours                    } extra inside
  *     <root>/tmp/weir-<uuid>           an upload or a reference being written
  *     <root>/tmp/weir-kept-<id>        an upload that stopped and may be gone on with
+ *     <root>/weir/objects/<function>/ab/cdef…  the same for blobs of other digest functions
  *     <root>/weir/version              version of the part below, and that a Weir has been here
- *     <root>/weir/trash/<run>/<hash>   blobs on their way out; a reader may still bring one back
- *     <root>/weir/quarantine/<hash>    files that did not give their hash
+ *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
+ *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
  *
+ * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
  */
 export interface Layout {
@@ -26,16 +30,18 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
-  /** `hash` must be validated: it becomes a path. */
-  blob(hash: string): string;
-  blobFolder(hash: string): string;
+  blob(name: BlobName): string;
+  /** The folder of a blob: its first two hex digits name one of 256. */
+  blobFolder(name: BlobName): string;
+  /** Folder above the 256 of a digest function. */
+  objectsOf(digestFunction: DigestFunction): string;
   reference(instanceName: InstanceName, key: ReferenceKey): string;
   /** Folder above all references of an instance: parents are made and synced up to here. */
   referenceRoot(instanceName: InstanceName): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
-  quarantined(hash: string): string;
-  trashed(run: string, hash: string): string;
+  quarantined(name: BlobName): string;
+  trashed(run: string, name: BlobName): string;
 }
 
 /** How the names of our own temporary files begin. */
@@ -50,6 +56,13 @@ export function layoutOf(root: string): Layout {
   const own = join(root, 'weir');
   const referenceRoot = (instanceName: InstanceName) =>
     instanceName === '' ? referenceHeads : join(own, 'refs', encodeURIComponent(instanceName));
+  const objectsOf = (digestFunction: string) =>
+    digestFunction === 'sha256' ? objects : join(own, 'objects', digestFunction);
+  const blobFolder = (name: BlobName) => {
+    const dash = name.indexOf('-');
+    const parent = dash === -1 ? objects : `${own}/objects/${name.slice(0, dash)}`;
+    return `${parent}/${name.slice(dash + 1, dash + 3)}`;
+  };
   return {
     root,
     objects,
@@ -58,23 +71,31 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
-    blob: (hash) => `${objects}/${hash.slice(0, 2)}/${hash.slice(2)}`,
-    blobFolder: (hash) => `${objects}/${hash.slice(0, 2)}`,
+    blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,
+    blobFolder,
+    objectsOf,
     reference: (instanceName, key) => join(referenceRoot(instanceName), key),
     referenceRoot,
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
-    quarantined: (hash) => join(own, 'quarantine', hash),
-    trashed: (run, hash) => join(own, 'trash', run, hash),
+    quarantined: (name) => join(own, 'quarantine', name),
+    trashed: (run, name) => join(own, 'trash', run, name),
   };
 }
 
-/** Makes every folder that is not there, the 256 of the blobs included: later writes then need no check. */
+/** Names of the 256 folders that blobs are in. */
+export const blobPrefixes: readonly string[] = Array.from({ length: 256 }, (_, index) =>
+  index.toString(16).padStart(2, '0'),
+);
+
+/**
+ * Makes every folder that is not there, the 256 of SHA-256's blobs included: later writes then need no
+ * check. Those of other digest functions come with their first blobs.
+ */
 export async function makeFolders(layout: Layout): Promise<void> {
   const { objects, referenceHeads, temporary, trash, quarantine } = layout;
   for (const folder of [objects, referenceHeads, temporary, trash, quarantine]) {
     await mkdir(folder, { recursive: true });
   }
-  const prefixes = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
-  await Promise.all(prefixes.map((prefix) => mkdir(layout.blobFolder(prefix), { recursive: true })));
+  await Promise.all(blobPrefixes.map((prefix) => mkdir(join(objects, prefix), { recursive: true })));
 }

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
-import { type Digest, emptyDigest } from '../core/digest.ts';
+import { blobName, type Digest, isEmptyBlob } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
@@ -64,7 +64,9 @@ export function fileTimeLeases(
         signal?.throwIfAborted();
         const some = digests.slice(start, start + lookupsAtOnce);
         found.push(
-          ...(await Promise.all(some.map((digest) => touchFile(layout.blob(digest.hash), digest.sizeBytes)))),
+          ...(await Promise.all(
+            some.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes)),
+          )),
         );
       }
       await findElsewhere(digests, found);
@@ -80,17 +82,16 @@ export function fileTimeLeases(
     const runs = await calls.names(layout.trash);
     for (const [index, digest] of digests.entries()) {
       if (found[index] !== undefined) continue;
-      const isEmptyBlob = digest.hash === emptyDigest.hash && digest.sizeBytes === 0;
-      const isBack = isEmptyBlob
-        ? await makeEmptyBlob(calls, layout)
-        : runs.length > 0 && (await bringBack(calls, layout, runs, digest.hash));
-      if (isBack) found[index] = await touchFile(layout.blob(digest.hash), digest.sizeBytes);
+      const isBack = isEmptyBlob(digest)
+        ? await makeEmptyBlob(calls, layout, digest)
+        : runs.length > 0 && (await bringBack(calls, layout, runs, blobName(digest)));
+      if (isBack) found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
     }
   }
 
   function ofRightSize(digest: Digest | undefined, stats: Stats | undefined): Stats | undefined {
     if (digest === undefined || stats === undefined || stats.size === digest.sizeBytes) return stats;
-    observer.doubted(digest.hash, 'wrong-size');
+    observer.doubted(blobName(digest), 'wrong-size');
     return undefined;
   }
 
@@ -98,9 +99,9 @@ export function fileTimeLeases(
 }
 
 /** False where the volume is read-only and has none. */
-async function makeEmptyBlob(calls: FileCalls, layout: Layout): Promise<boolean> {
+async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<boolean> {
   try {
-    await publishEmptyBlob(calls, layout);
+    await publishEmptyBlob(calls, layout, digest);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EROFS') return false;

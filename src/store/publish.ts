@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rename } from 'node:fs/promises';
-import { type Digest, emptyDigest } from '../core/digest.ts';
+import { blobName, type Digest, emptyDigest } from '../core/digest.ts';
 import { blobMode, discard, renameOver, withFolder } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
@@ -24,7 +24,7 @@ export async function publishBlob(
   temporary: string,
   digest: Digest,
 ): Promise<void> {
-  const target = layout.blob(digest.hash);
+  const target = layout.blob(blobName(digest));
   if (!(await linkUnlessPresent(calls, temporary, target))) {
     const present = await leases.touch(digest);
     if (present === undefined) await renameOver(temporary, target);
@@ -33,11 +33,15 @@ export async function publishBlob(
 }
 
 /** BuildStream expects the blob of no bytes as a file. Making it does all that an upload does; errors are those of the calls. */
-export async function publishEmptyBlob(calls: FileCalls, layout: Layout): Promise<void> {
+export async function publishEmptyBlob(
+  calls: FileCalls,
+  layout: Layout,
+  digest: Digest = emptyDigest,
+): Promise<void> {
   const temporary = layout.temporaryFile(randomUUID());
   try {
     await calls.writeNew(temporary, new Uint8Array(), blobMode);
-    await linkUnlessPresent(calls, temporary, layout.blob(emptyDigest.hash));
+    await linkUnlessPresent(calls, temporary, layout.blob(blobName(digest)));
   } finally {
     await discard(temporary).catch(() => {});
   }

@@ -1,6 +1,7 @@
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { type BlobName, blobNameParts } from '../core/digest.ts';
 import { openRegular } from './durable-file.ts';
-import { hashFile } from './integrity.ts';
+import { hashFile } from './hashing.ts';
 import type { Layout } from './layout.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
@@ -12,14 +13,15 @@ export type ScrubVerdict = 'good' | 'absent' | 'quarantined';
  * moved to the quarantine, where an operator can look at it; then the blob is missing and an upload
  * heals it. No claim of a client decides anything here.
  */
-export async function scrubBlob(layout: Layout, hash: string, signal?: AbortSignal): Promise<ScrubVerdict> {
-  const path = layout.blob(hash);
+export async function scrubBlob(layout: Layout, name: BlobName, signal?: AbortSignal): Promise<ScrubVerdict> {
+  const path = layout.blob(name);
+  const { digestFunction, hash } = blobNameParts(name);
   try {
     const handle = await openRegular(path);
     try {
       const { ino } = await handle.stat();
-      if ((await hashFile(handle, signal)) === hash) return 'good';
-      return setAside(path, layout.quarantined(hash), ino) ? 'quarantined' : 'good';
+      if ((await hashFile(digestFunction, handle, signal)) === hash) return 'good';
+      return setAside(path, layout.quarantined(name), ino) ? 'quarantined' : 'good';
     } finally {
       await handle.close();
     }

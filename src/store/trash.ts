@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { BlobName } from '../core/digest.ts';
 import { openRegular } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
@@ -14,11 +15,11 @@ export async function bringBack(
   calls: FileCalls,
   layout: Layout,
   runs: readonly string[],
-  hash: string,
+  name: BlobName,
 ): Promise<boolean> {
   for (const run of runs) {
     try {
-      await calls.link(layout.trashed(run, hash), layout.blob(hash));
+      await calls.link(layout.trashed(run, name), layout.blob(name));
       return true;
     } catch (error) {
       if (!isAbsent(error)) throw error;
@@ -34,15 +35,15 @@ export async function bringBack(
 export async function openBlob(
   calls: FileCalls,
   layout: Layout,
-  hash: string,
+  name: BlobName,
 ): Promise<FileHandle | undefined> {
-  const inPlace = await openIfPresent(layout.blob(hash));
+  const inPlace = await openIfPresent(layout.blob(name));
   if (inPlace !== undefined) return inPlace;
   for (const run of await calls.names(layout.trash)) {
-    const inTrash = await openIfPresent(layout.trashed(run, hash));
+    const inTrash = await openIfPresent(layout.trashed(run, name));
     if (inTrash !== undefined) return inTrash;
   }
-  return await openIfPresent(layout.blob(hash));
+  return await openIfPresent(layout.blob(name));
 }
 
 async function openIfPresent(path: string): Promise<FileHandle | undefined> {

@@ -102,7 +102,7 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
         const visited = await pMap(wanted, visit, { concurrency: directoriesAtOnce });
         for (const directory of visited) {
           const digests = directory?.directory.directories.map(({ digest }) =>
-            parseDigest(digest, 'subdirectory'),
+            parseDigest(digest, root.digestFunction, 'subdirectory'),
           );
           for (const digest of unseen(digests ?? [], seen)) next.push(digest);
         }
@@ -133,7 +133,9 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
         if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
         else {
           noteFound(directory.digest, directory.stats);
-          const files = directory.directory.files.map(({ digest }) => parseDigest(digest, 'file'));
+          const files = directory.directory.files.map(({ digest }) =>
+            parseDigest(digest, root.digestFunction, 'file'),
+          );
           for (const digest of unseen(files, seenFiles)) found.push(digest);
         }
       }

@@ -1,11 +1,12 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import type { Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Digest } from '../core/digest.ts';
 import { blobMode, createNew, discard, readFully, writeFully } from './durable-file.ts';
-import { mismatch, mismatchOf, sha256 } from './integrity.ts';
+import { type Hasher, hashOf, newHasher } from './hashing.ts';
+import { mismatch, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Space } from './space.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
@@ -49,7 +50,7 @@ export async function openUpload(
         digest,
         temporary,
         handle,
-        createHash('sha256'),
+        await newHasher(digest.digestFunction),
         0,
       );
     }
@@ -71,7 +72,7 @@ export async function committedSize(layout: Layout, name: string): Promise<numbe
 
 /** Names are the client's words: only their hash becomes a path. */
 function keptPath(layout: Layout, name: string): string {
-  return layout.keptUpload(sha256(Buffer.from(name)));
+  return layout.keptUpload(hashOf('sha256', Buffer.from(name)));
 }
 
 async function resume(
@@ -100,7 +101,7 @@ async function resume(
   }
   const handle = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
-    const hasher = createHash('sha256');
+    const hasher = await newHasher(digest.digestFunction);
     await rehash(handle, hasher, offset);
     return new FileUpload(site, kept, digest, temporary, handle, hasher, offset);
   } catch (error) {
@@ -111,7 +112,7 @@ async function resume(
 }
 
 /** The hash of what came earlier is not kept beside the file: the file itself is the only state. */
-async function rehash(handle: FileHandle, hasher: Hash, size: number): Promise<void> {
+async function rehash(handle: FileHandle, hasher: Hasher, size: number): Promise<void> {
   const buffer = Buffer.allocUnsafe(rehashBuffer);
   for (let position = 0; position < size;) {
     const count = await readFully(
@@ -132,7 +133,7 @@ class FileUpload implements Upload {
   readonly #digest: Digest;
   readonly #temporary: string;
   readonly #handle: FileHandle;
-  readonly #hasher: Hash;
+  readonly #hasher: Hasher;
 
   constructor(
     site: UploadSite,
@@ -140,7 +141,7 @@ class FileUpload implements Upload {
     digest: Digest,
     temporary: string,
     handle: FileHandle,
-    hasher: Hash,
+    hasher: Hasher,
     received: number,
   ) {
     this.#site = site;

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import { type Digest, digestText, emptyDigest } from '../core/digest.ts';
+import { blobName, type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileIdentity, hashFile, KnownFiles, mismatchOf, sha256 } from './integrity.ts';
+import { hashFile, hashOf } from './hashing.ts';
+import { fileIdentity, KnownFiles, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
@@ -33,8 +34,8 @@ export function volumeBlobStore(
   const hashing = new Map<string, Promise<string>>();
 
   function damaged(digest: Digest): CacheError {
-    verified.forget(digest.hash);
-    observer.doubted(digest.hash, 'wrong-bytes');
+    verified.forget(blobName(digest));
+    observer.doubted(blobName(digest), 'wrong-bytes');
     return new CacheError(
       'not-found',
       `the blob ${digestText(digest)} is damaged here and will be set aside; upload it again`,
@@ -42,25 +43,25 @@ export function volumeBlobStore(
   }
 
   async function open(digest: Digest): Promise<FileHandle> {
-    const handle = await openBlob(calls, layout, digest.hash);
+    const handle = await openBlob(calls, layout, blobName(digest));
     if (handle === undefined) throw absent(digest);
     const { size } = await handle.stat();
     if (size === digest.sizeBytes) return handle;
     await handle.close();
-    observer.doubted(digest.hash, 'wrong-size');
+    observer.doubted(blobName(digest), 'wrong-size');
     throw absent(digest);
   }
 
   async function readWhole(digest: Digest): Promise<Uint8Array> {
-    if (digest.hash === emptyDigest.hash && digest.sizeBytes === 0) return new Uint8Array();
+    if (isEmptyBlob(digest)) return new Uint8Array();
     try {
-      const inPlace = await calls.readSmall(layout.blob(digest.hash), digest.sizeBytes);
+      const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes);
       const bytes = inPlace === undefined ? await readFromTrash(digest) : inPlace.bytes;
       if (bytes === undefined) {
-        observer.doubted(digest.hash, 'wrong-size');
+        observer.doubted(blobName(digest), 'wrong-size');
         throw absent(digest);
       }
-      if (sha256(bytes) !== digest.hash) throw damaged(digest);
+      if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest);
       return bytes;
     } catch (error) {
       throw volumeError(error, 'reading a blob');
@@ -79,31 +80,32 @@ export function volumeBlobStore(
   }
 
   /** Many may ask for parts of the same blob at once; it is read for all of them together. */
-  async function hashOnce(handle: FileHandle, hash: string, identity: string): Promise<string> {
-    const key = `${hash}:${identity}`;
-    const underWay = hashing.get(key) ?? hashFile(handle).finally(() => hashing.delete(key));
+  async function hashOnce(handle: FileHandle, digest: Digest, identity: string): Promise<string> {
+    const key = `${blobName(digest)}:${identity}`;
+    const underWay =
+      hashing.get(key) ?? hashFile(digest.digestFunction, handle).finally(() => hashing.delete(key));
     hashing.set(key, underWay);
     return await underWay;
   }
 
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
-    if (digest.hash === emptyDigest.hash && digest.sizeBytes === 0) return nothing;
+    if (isEmptyBlob(digest)) return nothing;
     try {
       const handle = await open(digest);
       try {
         const identity = fileIdentity(await handle.stat());
-        const known = digest.sizeBytes > alwaysVerifiedUpTo && verified.has(digest.hash, identity);
+        const known = digest.sizeBytes > alwaysVerifiedUpTo && verified.has(blobName(digest), identity);
         const whole = offset === 0 && length === digest.sizeBytes;
         // Part of a blob cannot be checked by itself: check all of it first.
         if (!known && !whole) {
-          if ((await hashOnce(handle, digest.hash, identity)) !== digest.hash) throw damaged(digest);
-          verified.add(digest.hash, identity);
+          if ((await hashOnce(handle, digest, identity)) !== digest.hash) throw damaged(digest);
+          verified.add(blobName(digest), identity);
         }
         return chunkedReading(handle, {
           offset,
           length,
-          expectedHash: !known && whole ? digest.hash : undefined,
-          onVerified: () => verified.add(digest.hash, identity),
+          expected: !known && whole ? digest : undefined,
+          onVerified: () => verified.add(blobName(digest), identity),
           onDamaged: () => damaged(digest),
         });
       } catch (error) {
@@ -116,7 +118,7 @@ export function volumeBlobStore(
   }
 
   async function put(digest: Digest, bytes: Uint8Array): Promise<void> {
-    const wrong = mismatchOf(digest, bytes.length, () => sha256(bytes));
+    const wrong = mismatchOf(digest, bytes.length, () => hashOf(digest.digestFunction, bytes));
     if (wrong !== undefined) {
       observer.uploadMismatched();
       throw wrong;

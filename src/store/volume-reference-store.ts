@@ -15,7 +15,7 @@ import {
   readFully,
   referenceMode,
   renameOver,
-  syncFolder,
+  syncUpwards,
   writeFully,
 } from './durable-file.ts';
 import type { Layout } from './layout.ts';
@@ -100,7 +100,7 @@ async function readReference(path: string): Promise<Digest | undefined> {
   }
   if (count === 0 || count > longestReference) return undefined;
   try {
-    return parseDigest(DigestMessage.decode(buffer.subarray(0, count)));
+    return parseDigest(DigestMessage.decode(buffer.subarray(0, count)), 'sha256');
   } catch {
     return undefined;
   }
@@ -162,17 +162,6 @@ function collides(error: unknown): boolean {
 function collision(key: ReferenceKey, cause?: unknown): CacheError {
   const sentence = `the reference key ${quote(key)} collides with another: one would have to be a folder of the other`;
   return new CacheError('invalid-argument', sentence, cause === undefined ? {} : { cause });
-}
-
-/**
- * A folder is itself a name in its parent, and whoever made it may have died before that was on disk: sync all of
- * them. Those that have not changed cost nothing.
- */
-async function syncUpwards(folder: string, last: string): Promise<void> {
-  for (let current = folder; ; current = dirname(current)) {
-    await syncFolder(current);
-    if (current === last || current === dirname(current)) return;
-  }
 }
 
 function incomplete(root: Digest, missing: readonly Digest[]): CacheError {

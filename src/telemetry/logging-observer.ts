@@ -18,10 +18,10 @@ export function withLog(observer: Observer, logger: Logger): Observer {
         subject: identity?.subject ?? '',
       });
     },
-    doubted(hash, doubt) {
-      observer.doubted(hash, doubt);
+    doubted(blob, doubt) {
+      observer.doubted(blob, doubt);
       // Anybody can cause this by claiming another size: a line only for those who ask for all.
-      logger.debug('a stored blob is in doubt', { hash, doubt });
+      logger.debug('a stored blob is in doubt', { blob, doubt });
     },
     refusedForSpace(message) {
       observer.refusedForSpace(message);
@@ -32,9 +32,9 @@ export function withLog(observer: Observer, logger: Logger): Observer {
       lastRefusalLine = performance.now();
       refusals = 0;
     },
-    quarantined(hash) {
-      observer.quarantined(hash);
-      logger.warn('a damaged blob was set aside; the next upload of it heals the cache', { hash });
+    quarantined(blob) {
+      observer.quarantined(blob);
+      logger.warn('a damaged blob was set aside; the next upload of it heals the cache', { blob });
     },
   };
 }

@@ -131,7 +131,7 @@ function countingObserver(registry: Registry): Observer {
       pushedBytes.inc(bytes);
     },
     uploadMismatched: () => mismatches.inc(),
-    doubted: (_hash, reason) => doubts.inc({ reason }),
+    doubted: (_blob, reason) => doubts.inc({ reason }),
     quarantined: () => quarantined.inc(),
     evicted({ blobs, bytes, youngestIdleMs }) {
       evictedBlobs.inc(blobs);

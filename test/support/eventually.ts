@@ -1,4 +1,4 @@
-const patienceMs = 20_000;
+const patienceMs = 90_000;
 
 /** Waits until the condition holds; throws when it does not within a time that only a fault explains. */
 export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {

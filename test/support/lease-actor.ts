@@ -9,7 +9,7 @@ import { blobMode } from '../../src/store/durable-file.ts';
 import { publishBlob } from '../../src/store/publish.ts';
 import { openBlob } from '../../src/store/trash.ts';
 
-import { type Digest, digestOf } from '../../src/core/digest.ts';
+import { blobName, type Digest, digestOf } from '../../src/core/digest.ts';
 import type { Observer } from '../../src/core/observer.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -74,7 +74,7 @@ async function touchAround(): Promise<void> {
 
 async function look(promise: { digest: Digest; ends: number } | undefined): Promise<void> {
   if (promise === undefined) return;
-  const handle = await openBlob(calls, layout, promise.digest.hash);
+  const handle = await openBlob(calls, layout, blobName(promise.digest));
   await handle?.close();
   // One that this process got to too late says nothing.
   if (Date.now() > promise.ends) return;

@@ -293,7 +293,7 @@ describe('ContentAddressableStorage', () => {
         pull.cas.findMissingBlobs({
           instanceName: '',
           blobDigests: [digest],
-          digestFunction: 9,
+          digestFunction: 8,
         }),
       () =>
         push.cas.batchUpdateBlobs({

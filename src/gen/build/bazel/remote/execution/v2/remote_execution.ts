@@ -7,6 +7,8 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { CallContext, CallOptions } from "nice-grpc-common";
+import { Any } from "../../../../../google/protobuf/any.ts";
+import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../../../google/protobuf/timestamp.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { Status } from "../../../../../google/rpc/status.ts";
@@ -129,6 +131,119 @@ export interface GetTreeResponse {
   nextPageToken: string;
 }
 
+/** How a blob is made of others. The chunks are blobs of their own, and together the blob, in their order. */
+export interface SplitBlobRequest {
+  instanceName: string;
+  blobDigest: Digest | undefined;
+  digestFunction: DigestFunction_Value;
+  /** What the chunks should be cut by; UNKNOWN leaves it to the server. */
+  chunkingFunction: ChunkingFunction_Value;
+}
+
+export interface SplitBlobResponse {
+  chunkDigests: Digest[];
+  /** What they were cut by; UNKNOWN when nobody knows. */
+  chunkingFunction: ChunkingFunction_Value;
+}
+
+export interface SpliceBlobRequest {
+  instanceName: string;
+  /** May be left out by a client that does not know it. */
+  blobDigest: Digest | undefined;
+  chunkDigests: Digest[];
+  digestFunction: DigestFunction_Value;
+  chunkingFunction: ChunkingFunction_Value;
+}
+
+export interface SpliceBlobResponse {
+  blobDigest: Digest | undefined;
+}
+
+export interface GetActionResultRequest {
+  instanceName: string;
+  actionDigest: Digest | undefined;
+  inlineStdout: boolean;
+  inlineStderr: boolean;
+  /** Paths as in output_files. */
+  inlineOutputFiles: string[];
+  digestFunction: DigestFunction_Value;
+}
+
+export interface UpdateActionResultRequest {
+  instanceName: string;
+  actionDigest: Digest | undefined;
+  actionResult: ActionResult | undefined;
+  resultsCachePolicy: ResultsCachePolicy | undefined;
+  digestFunction: DigestFunction_Value;
+}
+
+export interface ResultsCachePolicy {
+  priority: number;
+}
+
+/** What running an action gave: outputs by digest, and how it ended. */
+export interface ActionResult {
+  outputFiles: OutputFile[];
+  /** @deprecated */
+  outputFileSymlinks: OutputSymlink[];
+  outputSymlinks: OutputSymlink[];
+  outputDirectories: OutputDirectory[];
+  /** @deprecated */
+  outputDirectorySymlinks: OutputSymlink[];
+  exitCode: number;
+  stdoutRaw: Uint8Array;
+  stdoutDigest: Digest | undefined;
+  stderrRaw: Uint8Array;
+  stderrDigest: Digest | undefined;
+  executionMetadata: ExecutedActionMetadata | undefined;
+}
+
+export interface OutputFile {
+  path: string;
+  digest: Digest | undefined;
+  isExecutable: boolean;
+  /** The bytes themselves, when they were asked for and are few. */
+  contents: Uint8Array;
+  nodeProperties: NodeProperties | undefined;
+}
+
+export interface OutputDirectory {
+  path: string;
+  /** A Tree message that has all of it. */
+  treeDigest: Digest | undefined;
+  isTopologicallySorted: boolean;
+  /** The root Directory message; the others are blobs of their own then. */
+  rootDirectoryDigest: Digest | undefined;
+}
+
+export interface OutputSymlink {
+  path: string;
+  target: string;
+  nodeProperties: NodeProperties | undefined;
+}
+
+/** A whole tree in one message; children are found by the digest of their bytes. */
+export interface Tree {
+  root: Directory | undefined;
+  children: Directory[];
+}
+
+/** When and where an action ran. Kept and given back as it came. */
+export interface ExecutedActionMetadata {
+  worker: string;
+  queuedTimestamp: Timestamp | undefined;
+  workerStartTimestamp: Timestamp | undefined;
+  workerCompletedTimestamp: Timestamp | undefined;
+  inputFetchStartTimestamp: Timestamp | undefined;
+  inputFetchCompletedTimestamp: Timestamp | undefined;
+  executionStartTimestamp: Timestamp | undefined;
+  executionCompletedTimestamp: Timestamp | undefined;
+  virtualExecutionDuration: Duration | undefined;
+  outputUploadStartTimestamp: Timestamp | undefined;
+  outputUploadCompletedTimestamp: Timestamp | undefined;
+  auxiliaryMetadata: Any[];
+}
+
 export interface GetCapabilitiesRequest {
   instanceName: string;
 }
@@ -174,6 +289,21 @@ export namespace DigestFunction_Value {
   export type BLAKE3 = typeof DigestFunction_Value.BLAKE3;
   export type GITSHA1 = typeof DigestFunction_Value.GITSHA1;
   export type UNRECOGNIZED = typeof DigestFunction_Value.UNRECOGNIZED;
+}
+
+/** Ways to cut a blob into chunks by its content. */
+export interface ChunkingFunction {
+}
+
+export const ChunkingFunction_Value = { UNKNOWN: 0, FAST_CDC_2020: 1, REP_MAX_CDC: 2, UNRECOGNIZED: -1 } as const;
+
+export type ChunkingFunction_Value = typeof ChunkingFunction_Value[keyof typeof ChunkingFunction_Value];
+
+export namespace ChunkingFunction_Value {
+  export type UNKNOWN = typeof ChunkingFunction_Value.UNKNOWN;
+  export type FAST_CDC_2020 = typeof ChunkingFunction_Value.FAST_CDC_2020;
+  export type REP_MAX_CDC = typeof ChunkingFunction_Value.REP_MAX_CDC;
+  export type UNRECOGNIZED = typeof ChunkingFunction_Value.UNRECOGNIZED;
 }
 
 export interface ActionCacheUpdateCapabilities {
@@ -222,6 +352,26 @@ export interface CacheCapabilities {
   supportedBatchUpdateCompressors: Compressor_Value[];
   /** Largest blob that will be taken; 0 is no limit. */
   maxCasBlobSizeBytes: bigint;
+  splitBlobSupport: boolean;
+  spliceBlobSupport: boolean;
+  /** Set when chunks cut by this function are offered. */
+  fastCdc2020Params:
+    | FastCdc2020Params
+    | undefined;
+  /** Set when chunks cut by this function are offered. */
+  repMaxCdcParams: RepMaxCdcParams | undefined;
+}
+
+export interface FastCdc2020Params {
+  /** The expected size of a chunk; the least is a quarter of it, the most four times as much. */
+  avgChunkSizeBytes: bigint;
+  seed: number;
+}
+
+export interface RepMaxCdcParams {
+  minChunkSizeBytes: bigint;
+  /** How far behind the least size a cut is looked for. */
+  horizonSizeBytes: bigint;
 }
 
 /** Sent by clients in the metadata build.bazel.remote.execution.v2.requestmetadata-bin. */
@@ -1426,6 +1576,1170 @@ export const GetTreeResponse: MessageFns<GetTreeResponse> = {
   },
 };
 
+function createBaseSplitBlobRequest(): SplitBlobRequest {
+  return { instanceName: "", blobDigest: undefined, digestFunction: 0, chunkingFunction: 0 };
+}
+
+export const SplitBlobRequest: MessageFns<SplitBlobRequest> = {
+  encode(message: SplitBlobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceName !== "") {
+      writer.uint32(10).string(message.instanceName);
+    }
+    if (message.blobDigest !== undefined) {
+      Digest.encode(message.blobDigest, writer.uint32(18).fork()).join();
+    }
+    if (message.digestFunction !== 0) {
+      writer.uint32(24).int32(message.digestFunction);
+    }
+    if (message.chunkingFunction !== 0) {
+      writer.uint32(32).int32(message.chunkingFunction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SplitBlobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSplitBlobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.blobDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.digestFunction = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.chunkingFunction = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSplitBlobResponse(): SplitBlobResponse {
+  return { chunkDigests: [], chunkingFunction: 0 };
+}
+
+export const SplitBlobResponse: MessageFns<SplitBlobResponse> = {
+  encode(message: SplitBlobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.chunkDigests) {
+      Digest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.chunkingFunction !== 0) {
+      writer.uint32(16).int32(message.chunkingFunction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SplitBlobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSplitBlobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunkDigests.push(Digest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chunkingFunction = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSpliceBlobRequest(): SpliceBlobRequest {
+  return { instanceName: "", blobDigest: undefined, chunkDigests: [], digestFunction: 0, chunkingFunction: 0 };
+}
+
+export const SpliceBlobRequest: MessageFns<SpliceBlobRequest> = {
+  encode(message: SpliceBlobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceName !== "") {
+      writer.uint32(10).string(message.instanceName);
+    }
+    if (message.blobDigest !== undefined) {
+      Digest.encode(message.blobDigest, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.chunkDigests) {
+      Digest.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.digestFunction !== 0) {
+      writer.uint32(32).int32(message.digestFunction);
+    }
+    if (message.chunkingFunction !== 0) {
+      writer.uint32(40).int32(message.chunkingFunction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpliceBlobRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpliceBlobRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.blobDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.chunkDigests.push(Digest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.digestFunction = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.chunkingFunction = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSpliceBlobResponse(): SpliceBlobResponse {
+  return { blobDigest: undefined };
+}
+
+export const SpliceBlobResponse: MessageFns<SpliceBlobResponse> = {
+  encode(message: SpliceBlobResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.blobDigest !== undefined) {
+      Digest.encode(message.blobDigest, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpliceBlobResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpliceBlobResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.blobDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetActionResultRequest(): GetActionResultRequest {
+  return {
+    instanceName: "",
+    actionDigest: undefined,
+    inlineStdout: false,
+    inlineStderr: false,
+    inlineOutputFiles: [],
+    digestFunction: 0,
+  };
+}
+
+export const GetActionResultRequest: MessageFns<GetActionResultRequest> = {
+  encode(message: GetActionResultRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceName !== "") {
+      writer.uint32(10).string(message.instanceName);
+    }
+    if (message.actionDigest !== undefined) {
+      Digest.encode(message.actionDigest, writer.uint32(18).fork()).join();
+    }
+    if (message.inlineStdout !== false) {
+      writer.uint32(24).bool(message.inlineStdout);
+    }
+    if (message.inlineStderr !== false) {
+      writer.uint32(32).bool(message.inlineStderr);
+    }
+    for (const v of message.inlineOutputFiles) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.digestFunction !== 0) {
+      writer.uint32(48).int32(message.digestFunction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetActionResultRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetActionResultRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actionDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inlineStdout = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.inlineStderr = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.inlineOutputFiles.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.digestFunction = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateActionResultRequest(): UpdateActionResultRequest {
+  return {
+    instanceName: "",
+    actionDigest: undefined,
+    actionResult: undefined,
+    resultsCachePolicy: undefined,
+    digestFunction: 0,
+  };
+}
+
+export const UpdateActionResultRequest: MessageFns<UpdateActionResultRequest> = {
+  encode(message: UpdateActionResultRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceName !== "") {
+      writer.uint32(10).string(message.instanceName);
+    }
+    if (message.actionDigest !== undefined) {
+      Digest.encode(message.actionDigest, writer.uint32(18).fork()).join();
+    }
+    if (message.actionResult !== undefined) {
+      ActionResult.encode(message.actionResult, writer.uint32(26).fork()).join();
+    }
+    if (message.resultsCachePolicy !== undefined) {
+      ResultsCachePolicy.encode(message.resultsCachePolicy, writer.uint32(34).fork()).join();
+    }
+    if (message.digestFunction !== 0) {
+      writer.uint32(40).int32(message.digestFunction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateActionResultRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateActionResultRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.actionDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actionResult = ActionResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resultsCachePolicy = ResultsCachePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.digestFunction = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseResultsCachePolicy(): ResultsCachePolicy {
+  return { priority: 0 };
+}
+
+export const ResultsCachePolicy: MessageFns<ResultsCachePolicy> = {
+  encode(message: ResultsCachePolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priority !== 0) {
+      writer.uint32(8).int32(message.priority);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResultsCachePolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResultsCachePolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseActionResult(): ActionResult {
+  return {
+    outputFiles: [],
+    outputFileSymlinks: [],
+    outputSymlinks: [],
+    outputDirectories: [],
+    outputDirectorySymlinks: [],
+    exitCode: 0,
+    stdoutRaw: new Uint8Array(0),
+    stdoutDigest: undefined,
+    stderrRaw: new Uint8Array(0),
+    stderrDigest: undefined,
+    executionMetadata: undefined,
+  };
+}
+
+export const ActionResult: MessageFns<ActionResult> = {
+  encode(message: ActionResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.outputFiles) {
+      OutputFile.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.outputFileSymlinks) {
+      OutputSymlink.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.outputSymlinks) {
+      OutputSymlink.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.outputDirectories) {
+      OutputDirectory.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.outputDirectorySymlinks) {
+      OutputSymlink.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.exitCode !== 0) {
+      writer.uint32(32).int32(message.exitCode);
+    }
+    if (message.stdoutRaw.length !== 0) {
+      writer.uint32(42).bytes(message.stdoutRaw);
+    }
+    if (message.stdoutDigest !== undefined) {
+      Digest.encode(message.stdoutDigest, writer.uint32(50).fork()).join();
+    }
+    if (message.stderrRaw.length !== 0) {
+      writer.uint32(58).bytes(message.stderrRaw);
+    }
+    if (message.stderrDigest !== undefined) {
+      Digest.encode(message.stderrDigest, writer.uint32(66).fork()).join();
+    }
+    if (message.executionMetadata !== undefined) {
+      ExecutedActionMetadata.encode(message.executionMetadata, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActionResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActionResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outputFiles.push(OutputFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.outputFileSymlinks.push(OutputSymlink.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.outputSymlinks.push(OutputSymlink.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outputDirectories.push(OutputDirectory.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.outputDirectorySymlinks.push(OutputSymlink.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.exitCode = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.stdoutRaw = reader.bytes();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.stdoutDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.stderrRaw = reader.bytes();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.stderrDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.executionMetadata = ExecutedActionMetadata.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOutputFile(): OutputFile {
+  return { path: "", digest: undefined, isExecutable: false, contents: new Uint8Array(0), nodeProperties: undefined };
+}
+
+export const OutputFile: MessageFns<OutputFile> = {
+  encode(message: OutputFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.digest !== undefined) {
+      Digest.encode(message.digest, writer.uint32(18).fork()).join();
+    }
+    if (message.isExecutable !== false) {
+      writer.uint32(32).bool(message.isExecutable);
+    }
+    if (message.contents.length !== 0) {
+      writer.uint32(42).bytes(message.contents);
+    }
+    if (message.nodeProperties !== undefined) {
+      NodeProperties.encode(message.nodeProperties, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.digest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isExecutable = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.contents = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.nodeProperties = NodeProperties.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOutputDirectory(): OutputDirectory {
+  return { path: "", treeDigest: undefined, isTopologicallySorted: false, rootDirectoryDigest: undefined };
+}
+
+export const OutputDirectory: MessageFns<OutputDirectory> = {
+  encode(message: OutputDirectory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.treeDigest !== undefined) {
+      Digest.encode(message.treeDigest, writer.uint32(26).fork()).join();
+    }
+    if (message.isTopologicallySorted !== false) {
+      writer.uint32(32).bool(message.isTopologicallySorted);
+    }
+    if (message.rootDirectoryDigest !== undefined) {
+      Digest.encode(message.rootDirectoryDigest, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputDirectory {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputDirectory();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.treeDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.isTopologicallySorted = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rootDirectoryDigest = Digest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOutputSymlink(): OutputSymlink {
+  return { path: "", target: "", nodeProperties: undefined };
+}
+
+export const OutputSymlink: MessageFns<OutputSymlink> = {
+  encode(message: OutputSymlink, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.target !== "") {
+      writer.uint32(18).string(message.target);
+    }
+    if (message.nodeProperties !== undefined) {
+      NodeProperties.encode(message.nodeProperties, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputSymlink {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputSymlink();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nodeProperties = NodeProperties.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTree(): Tree {
+  return { root: undefined, children: [] };
+}
+
+export const Tree: MessageFns<Tree> = {
+  encode(message: Tree, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.root !== undefined) {
+      Directory.encode(message.root, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.children) {
+      Directory.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Tree {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTree();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.root = Directory.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.children.push(Directory.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExecutedActionMetadata(): ExecutedActionMetadata {
+  return {
+    worker: "",
+    queuedTimestamp: undefined,
+    workerStartTimestamp: undefined,
+    workerCompletedTimestamp: undefined,
+    inputFetchStartTimestamp: undefined,
+    inputFetchCompletedTimestamp: undefined,
+    executionStartTimestamp: undefined,
+    executionCompletedTimestamp: undefined,
+    virtualExecutionDuration: undefined,
+    outputUploadStartTimestamp: undefined,
+    outputUploadCompletedTimestamp: undefined,
+    auxiliaryMetadata: [],
+  };
+}
+
+export const ExecutedActionMetadata: MessageFns<ExecutedActionMetadata> = {
+  encode(message: ExecutedActionMetadata, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    if (message.queuedTimestamp !== undefined) {
+      Timestamp.encode(message.queuedTimestamp, writer.uint32(18).fork()).join();
+    }
+    if (message.workerStartTimestamp !== undefined) {
+      Timestamp.encode(message.workerStartTimestamp, writer.uint32(26).fork()).join();
+    }
+    if (message.workerCompletedTimestamp !== undefined) {
+      Timestamp.encode(message.workerCompletedTimestamp, writer.uint32(34).fork()).join();
+    }
+    if (message.inputFetchStartTimestamp !== undefined) {
+      Timestamp.encode(message.inputFetchStartTimestamp, writer.uint32(42).fork()).join();
+    }
+    if (message.inputFetchCompletedTimestamp !== undefined) {
+      Timestamp.encode(message.inputFetchCompletedTimestamp, writer.uint32(50).fork()).join();
+    }
+    if (message.executionStartTimestamp !== undefined) {
+      Timestamp.encode(message.executionStartTimestamp, writer.uint32(58).fork()).join();
+    }
+    if (message.executionCompletedTimestamp !== undefined) {
+      Timestamp.encode(message.executionCompletedTimestamp, writer.uint32(66).fork()).join();
+    }
+    if (message.virtualExecutionDuration !== undefined) {
+      Duration.encode(message.virtualExecutionDuration, writer.uint32(98).fork()).join();
+    }
+    if (message.outputUploadStartTimestamp !== undefined) {
+      Timestamp.encode(message.outputUploadStartTimestamp, writer.uint32(74).fork()).join();
+    }
+    if (message.outputUploadCompletedTimestamp !== undefined) {
+      Timestamp.encode(message.outputUploadCompletedTimestamp, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.auxiliaryMetadata) {
+      Any.encode(v!, writer.uint32(90).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecutedActionMetadata {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutedActionMetadata();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.queuedTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.workerStartTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.workerCompletedTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.inputFetchStartTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.inputFetchCompletedTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.executionStartTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.executionCompletedTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.virtualExecutionDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.outputUploadStartTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.outputUploadCompletedTimestamp = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.auxiliaryMetadata.push(Any.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetCapabilitiesRequest(): GetCapabilitiesRequest {
   return { instanceName: "" };
 }
@@ -1591,6 +2905,41 @@ export const DigestFunction: MessageFns<DigestFunction> = {
   },
 };
 
+function createBaseChunkingFunction(): ChunkingFunction {
+  return {};
+}
+
+export const ChunkingFunction: MessageFns<ChunkingFunction> = {
+  encode(_: ChunkingFunction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChunkingFunction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChunkingFunction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseActionCacheUpdateCapabilities(): ActionCacheUpdateCapabilities {
   return { updateEnabled: false };
 }
@@ -1716,6 +3065,10 @@ function createBaseCacheCapabilities(): CacheCapabilities {
     supportedCompressors: [],
     supportedBatchUpdateCompressors: [],
     maxCasBlobSizeBytes: 0n,
+    splitBlobSupport: false,
+    spliceBlobSupport: false,
+    fastCdc2020Params: undefined,
+    repMaxCdcParams: undefined,
   };
 }
 
@@ -1759,6 +3112,18 @@ export const CacheCapabilities: MessageFns<CacheCapabilities> = {
         throw new globalThis.Error("value provided for field message.maxCasBlobSizeBytes of type int64 too large");
       }
       writer.uint32(64).int64(message.maxCasBlobSizeBytes);
+    }
+    if (message.splitBlobSupport !== false) {
+      writer.uint32(72).bool(message.splitBlobSupport);
+    }
+    if (message.spliceBlobSupport !== false) {
+      writer.uint32(80).bool(message.spliceBlobSupport);
+    }
+    if (message.fastCdc2020Params !== undefined) {
+      FastCdc2020Params.encode(message.fastCdc2020Params, writer.uint32(90).fork()).join();
+    }
+    if (message.repMaxCdcParams !== undefined) {
+      RepMaxCdcParams.encode(message.repMaxCdcParams, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1860,6 +3225,161 @@ export const CacheCapabilities: MessageFns<CacheCapabilities> = {
             }
 
             message.maxCasBlobSizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.splitBlobSupport = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.spliceBlobSupport = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.fastCdc2020Params = FastCdc2020Params.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.repMaxCdcParams = RepMaxCdcParams.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFastCdc2020Params(): FastCdc2020Params {
+  return { avgChunkSizeBytes: 0n, seed: 0 };
+}
+
+export const FastCdc2020Params: MessageFns<FastCdc2020Params> = {
+  encode(message: FastCdc2020Params, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.avgChunkSizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.avgChunkSizeBytes) !== message.avgChunkSizeBytes) {
+        throw new globalThis.Error("value provided for field message.avgChunkSizeBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.avgChunkSizeBytes);
+    }
+    if (message.seed !== 0) {
+      writer.uint32(16).uint32(message.seed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FastCdc2020Params {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFastCdc2020Params();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.avgChunkSizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.seed = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRepMaxCdcParams(): RepMaxCdcParams {
+  return { minChunkSizeBytes: 0n, horizonSizeBytes: 0n };
+}
+
+export const RepMaxCdcParams: MessageFns<RepMaxCdcParams> = {
+  encode(message: RepMaxCdcParams, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.minChunkSizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.minChunkSizeBytes) !== message.minChunkSizeBytes) {
+        throw new globalThis.Error("value provided for field message.minChunkSizeBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.minChunkSizeBytes);
+    }
+    if (message.horizonSizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.horizonSizeBytes) !== message.horizonSizeBytes) {
+        throw new globalThis.Error("value provided for field message.horizonSizeBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.horizonSizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RepMaxCdcParams {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRepMaxCdcParams();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.minChunkSizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.horizonSizeBytes = reader.uint64() as bigint;
             continue;
           }
         }
@@ -2089,6 +3609,22 @@ export const ContentAddressableStorageDefinition = {
       responseStream: true,
       options: {},
     },
+    splitBlob: {
+      name: "SplitBlob",
+      requestType: SplitBlobRequest as typeof SplitBlobRequest,
+      requestStream: false,
+      responseType: SplitBlobResponse as typeof SplitBlobResponse,
+      responseStream: false,
+      options: {},
+    },
+    spliceBlob: {
+      name: "SpliceBlob",
+      requestType: SpliceBlobRequest as typeof SpliceBlobRequest,
+      requestStream: false,
+      responseType: SpliceBlobResponse as typeof SpliceBlobResponse,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
 
@@ -2106,6 +3642,8 @@ export interface ContentAddressableStorageServiceImplementation<CallContextExt =
     context: CallContext & CallContextExt,
   ): Promise<BatchReadBlobsResponse>;
   getTree(request: GetTreeRequest, context: CallContext & CallContextExt): ServerStreamingMethodResult<GetTreeResponse>;
+  splitBlob(request: SplitBlobRequest, context: CallContext & CallContextExt): Promise<SplitBlobResponse>;
+  spliceBlob(request: SpliceBlobRequest, context: CallContext & CallContextExt): Promise<SpliceBlobResponse>;
 }
 
 export interface ContentAddressableStorageClient<CallOptionsExt = {}> {
@@ -2122,6 +3660,42 @@ export interface ContentAddressableStorageClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): Promise<BatchReadBlobsResponse>;
   getTree(request: GetTreeRequest, options?: CallOptions & CallOptionsExt): AsyncIterable<GetTreeResponse>;
+  splitBlob(request: SplitBlobRequest, options?: CallOptions & CallOptionsExt): Promise<SplitBlobResponse>;
+  spliceBlob(request: SpliceBlobRequest, options?: CallOptions & CallOptionsExt): Promise<SpliceBlobResponse>;
+}
+
+export type ActionCacheDefinition = typeof ActionCacheDefinition;
+export const ActionCacheDefinition = {
+  name: "ActionCache",
+  fullName: "build.bazel.remote.execution.v2.ActionCache",
+  methods: {
+    getActionResult: {
+      name: "GetActionResult",
+      requestType: GetActionResultRequest as typeof GetActionResultRequest,
+      requestStream: false,
+      responseType: ActionResult as typeof ActionResult,
+      responseStream: false,
+      options: {},
+    },
+    updateActionResult: {
+      name: "UpdateActionResult",
+      requestType: UpdateActionResultRequest as typeof UpdateActionResultRequest,
+      requestStream: false,
+      responseType: ActionResult as typeof ActionResult,
+      responseStream: false,
+      options: {},
+    },
+  },
+} as const;
+
+export interface ActionCacheServiceImplementation<CallContextExt = {}> {
+  getActionResult(request: GetActionResultRequest, context: CallContext & CallContextExt): Promise<ActionResult>;
+  updateActionResult(request: UpdateActionResultRequest, context: CallContext & CallContextExt): Promise<ActionResult>;
+}
+
+export interface ActionCacheClient<CallOptionsExt = {}> {
+  getActionResult(request: GetActionResultRequest, options?: CallOptions & CallOptionsExt): Promise<ActionResult>;
+  updateActionResult(request: UpdateActionResultRequest, options?: CallOptions & CallOptionsExt): Promise<ActionResult>;
 }
 
 export type CapabilitiesDefinition = typeof CapabilitiesDefinition;

@@ -1,0 +1,47 @@
+import { createHash, hash as hashOnce } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { createBLAKE3 } from 'hash-wasm';
+import type { DigestFunction } from '../core/digest-function.ts';
+import { readFully } from './durable-file.ts';
+
+/** Takes bytes in pieces. */
+export interface Hasher {
+  update(bytes: Uint8Array): unknown;
+  /** Lower-case hex; ends it. */
+  digest(encoding: 'hex'): string;
+}
+
+/** A hasher of its own for each stream of bytes. */
+export async function newHasher(digestFunction: DigestFunction): Promise<Hasher> {
+  // node:crypto has no BLAKE3 in this version.
+  if (digestFunction === 'blake3') return (await createBLAKE3()).init();
+  return createHash(digestFunction);
+}
+
+// One for bytes that are there at once: nothing comes between its init() and its digest().
+const blake3 = await createBLAKE3();
+
+/** The hash of bytes in memory, lower-case hex. */
+export function hashOf(digestFunction: DigestFunction, bytes: Uint8Array): string {
+  if (digestFunction === 'blake3') return blake3.init().update(bytes).digest('hex');
+  return hashOnce(digestFunction, bytes, 'hex');
+}
+
+const hashingBuffer = 1024 * 1024;
+
+/** The hash of an open file from start to end, in bounded memory. */
+export async function hashFile(
+  digestFunction: DigestFunction,
+  handle: FileHandle,
+  signal?: AbortSignal,
+): Promise<string> {
+  const hasher = await newHasher(digestFunction);
+  const buffer = Buffer.allocUnsafe(hashingBuffer);
+  for (let position = 0; ;) {
+    signal?.throwIfAborted();
+    const count = await readFully(handle, buffer, position);
+    if (count === 0) return hasher.digest('hex');
+    hasher.update(buffer.subarray(0, count));
+    position += count;
+  }
+}
