@@ -4,6 +4,7 @@ import { HealthState } from 'nice-grpc-server-health';
 import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
+import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
@@ -29,6 +30,8 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** Where content may be fetched from; undefined: from nowhere. */
+  readonly fetch: DownloaderOptions | undefined;
 }
 
 /** A running server. */
@@ -92,6 +95,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, references, trees } = volume;
+  const downloader = options.fetch && httpsDownloader(options.fetch, volume.intakes, logger);
   const listeners: Listener[] = [];
   let ops: Server | undefined;
 
@@ -110,7 +114,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   try {
     for (const listener of options.listeners) {
-      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+      listeners.push(
+        await openListener(listener, { blobs, references, trees, downloader, health, observer, logger }),
+      );
     }
     if (options.opsListen !== undefined) {
       const sources = {

@@ -7,6 +7,7 @@ import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { cannotListen } from '../core/listen-error.ts';
 import type { BlobStore } from '../core/blob-store.ts';
+import type { Downloader } from '../core/downloader.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
@@ -50,6 +51,8 @@ export interface ListenerParts {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
+  /** Gets content from elsewhere, where the settings allow it; undefined where nothing is fetched. */
+  readonly downloader: Downloader | undefined;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;

@@ -1,5 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { BlobIntakes } from '../core/blob-intake.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -8,9 +9,10 @@ import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
+import { volumeIntakes } from './intakes.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
-import { publishEmptyBlob } from './publish.ts';
+import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
@@ -31,6 +33,7 @@ export interface VolumeOptions extends SpaceLimits {
 export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
+  readonly intakes: BlobIntakes;
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
   readonly space: Space;
@@ -52,9 +55,22 @@ export async function openVolume(
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
   const space = measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
+  const intakes = volumeIntakes({
+    layout,
+    space,
+    publish: (temporary, digest) => publishBlob(calls, layout, leases, temporary, digest),
+  });
   const trees = storedTrees(blobs, leases);
   const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  return {
+    layout,
+    blobs,
+    intakes,
+    references,
+    trees,
+    space,
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {
