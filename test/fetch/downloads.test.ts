@@ -74,6 +74,15 @@ describe('a download', () => {
     }
   });
 
+  test('needs no length of an answer whose end a checksum tells', async () => {
+    site.files.answers.set('/endless', (_, { socket }) => {
+      socket?.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ncontent');
+    });
+    const checksums = [checksumOf(Buffer.from('content'))];
+    const { digest } = await site.downloader().download(wanted(site.url('/endless'), { checksums }), patient);
+    assert.equal(digest.sizeBytes, 'content'.length);
+  });
+
   test('with another checksum is refused, and nothing is stored', async () => {
     const bytes = randomBytes(1000);
     const uri = served('/tampered', bytes);
@@ -189,6 +198,8 @@ describe('a download', () => {
     await eventually(async () => (await site.leftovers()).length === 1);
     first.abort(new Error('hung up'));
     await assert.rejects(downloads[0] ?? Promise.resolve(), /hung up/);
+    // Time enough for a connection to be closed, were it to be.
+    await downloader.download(wanted(served('/meanwhile', Buffer.from('meanwhile'))), patient);
     assert.equal(response?.destroyed, false);
     const closed = once(response as ServerResponse, 'close');
     last.abort(new Error('hung up as well'));

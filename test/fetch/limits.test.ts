@@ -3,15 +3,9 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import type { DownloaderOptions } from '../../src/fetch/https-downloader.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Answer } from '../support/file-server.ts';
-import {
-  type FetchSite,
-  checksumOf,
-  patient,
-  refusalOf,
-  startFetchSite,
-  wanted,
-} from '../support/fetch-site.ts';
+import { type FetchSite, patient, refusalOf, startFetchSite, wanted } from '../support/fetch-site.ts';
 
 describe('a download is refused, and nothing stored, when its source', () => {
   let site: FetchSite;
@@ -31,7 +25,8 @@ describe('a download is refused, and nothing stored, when its source', () => {
     const refusal = await refusalOf(site.downloader(options).download(wanted(site.url('/content')), patient));
     assert.equal(refusal.kind, kind, refusal.message);
     assert.match(refusal.message, sentence);
-    assert.deepEqual(await site.leftovers(), []);
+    // Who gave up need not wait for what is tidied away then.
+    await eventually(async () => (await site.leftovers()).length === 0);
     assert.equal(await site.blobs(), 0);
   }
 
@@ -100,16 +95,11 @@ describe('a download is refused, and nothing stored, when its source', () => {
     await isRefused((_, response) => void response.destroy(), 'unavailable', /failed \(ECONNRESET\)/);
   });
 
-  test('does not say where its answer ends, unless a checksum does', async () => {
+  test('does not say where its answer ends, and no checksum does', async () => {
     const raw: Answer = (_, response) => {
       response.socket?.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ncontent');
     };
     await isRefused(raw, 'failed-precondition', /checksum.sri/);
-    const checksums = [checksumOf(Buffer.from('content'))];
-    const checked = site.downloader().download(wanted(site.url('/content'), { checksums }), patient);
-    assert.equal((await checked).digest.sizeBytes, 'content'.length);
-    await site.close();
-    site = await startFetchSite();
   });
 
   test('stops sending', async () => {
