@@ -194,14 +194,15 @@ describe('a download', () => {
     const downloads = [first, last].map(({ signal }) => downloader.download(wanted(uri), signal));
     await eventually(() => responses.length === 1);
     const [response] = responses;
-    response?.write('begun');
+    assert.ok(response);
+    response.write('begun');
     await eventually(async () => (await site.leftovers()).length === 1);
     first.abort(new Error('hung up'));
     await assert.rejects(downloads[0] ?? Promise.resolve(), /hung up/);
     // Time enough for a connection to be closed, were it to be.
     await downloader.download(wanted(served('/meanwhile', Buffer.from('meanwhile'))), patient);
-    assert.equal(response?.destroyed, false);
-    const closed = once(response as ServerResponse, 'close');
+    assert.equal(response.destroyed, false);
+    const closed = once(response, 'close');
     last.abort(new Error('hung up as well'));
     await assert.rejects(downloads[1] ?? Promise.resolve(), /hung up as well/);
     await closed;
