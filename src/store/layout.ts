@@ -16,6 +16,8 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/objects/<function>/ab/cdef…  the same for blobs of other digest functions
  *     <root>/weir/version              version of the part below, and that a Weir has been here
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
+ *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
+ *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
  *
@@ -30,6 +32,10 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
+  /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
+  readonly recordRoots: readonly string[];
+  /** A file for each running server (process-marks.ts). */
+  readonly processes: string;
   blob(name: BlobName): string;
   /** The folder of a blob: its first two hex digits name one of 256. */
   blobFolder(name: BlobName): string;
@@ -47,6 +53,8 @@ export interface Layout {
 /** How the names of our own temporary files begin. */
 export const temporaryPrefix = 'weir-';
 export const keptPrefix = 'weir-kept-';
+/** Folders below weir/ whose files are records: found by a key, and of no use without the blobs that they lead to. */
+const ownRecords = ['refs', 'ac', 'assets', 'values', 'chunkings'] as const;
 export const layoutVersion = '1\n';
 
 export function layoutOf(root: string): Layout {
@@ -71,6 +79,8 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
+    processes: join(own, 'processes'),
+    recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
     blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,
     blobFolder,
     objectsOf,

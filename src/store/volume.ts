@@ -10,6 +10,7 @@ import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
+import { markProcess } from './process-marks.ts';
 import { publishEmptyBlob } from './publish.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
@@ -34,6 +35,12 @@ export interface Volume {
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
   readonly space: Space;
+  /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
+  readonly cutOff: boolean;
+  /** Says that this server still runs; asked for once an hour. */
+  renewMark(): Promise<void>;
+  /** The orderly end of this server. */
+  close(): Promise<void>;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
   checkWritable(): Promise<void>;
 }
@@ -50,11 +57,25 @@ export async function openVolume(
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
-  const space = measuredSpace(layout.root, options, clock, observer);
+  const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
   const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  const mark = await markProcess(layout).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
+    return undefined;
+  });
+  return {
+    layout,
+    blobs,
+    references,
+    trees,
+    space,
+    cutOff: mark?.cutOff ?? false,
+    renewMark: async () => await mark?.renew(),
+    close: async () => await mark?.remove(),
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {
