@@ -23,9 +23,9 @@ export interface Push {
 
 /**
  * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
- * BatchReadBlobs; `reference`: a key in GetReference.
+ * BatchReadBlobs; `action`: an action's digest in GetActionResult; `reference`: a key in GetReference.
  */
-export type LookupKind = 'blob' | 'read' | 'reference';
+export type LookupKind = 'blob' | 'read' | 'action' | 'reference';
 
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {

@@ -37,7 +37,7 @@ export function janitorThread(root: string): JanitorThread {
     });
     const ended = (error: Error) => {
       if (worker === thread) worker = undefined;
-      for (const { reject } of waiting.values()) reject(error);
+      for (const asked of waiting.values()) asked.reject(error);
       waiting.clear();
     };
     thread.on('error', ended);
@@ -52,7 +52,7 @@ export function janitorThread(root: string): JanitorThread {
       const id = ++lastId;
       const thread = worker;
       return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+        waiting.set(id, { resolve, reject });
         thread.postMessage({ id, task } satisfies JanitorRequest);
       });
     },

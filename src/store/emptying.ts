@@ -61,7 +61,7 @@ function linkBack(path: string, home: string): void {
 
 /** A janitor that was stopped and goes on may be moving something here right now: what is not empty stays. */
 function removeEmptyFolders(folder: string): void {
-  for (const path of foldersBelow(folder).reverse()) {
+  for (const path of foldersBelow(folder).toReversed()) {
     try {
       rmdirSync(path);
     } catch (error) {

@@ -72,7 +72,7 @@ interface FoundFile {
 }
 
 /** The regular files of a folder, in constant memory; none when it is not there. */
-export function* filesIn(folder: string): Generator<FoundFile> {
+function* filesIn(folder: string): Generator<FoundFile> {
   for (const { name, path, stats } of entriesOf(folder)) if (stats.isFile()) yield { name, path, stats };
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ActionCache } from '../core/action-cache.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -12,8 +13,11 @@ import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { markProcess } from './process-marks.ts';
 import { publishEmptyBlob } from './publish.ts';
+import { reachChecker } from './reach.ts';
+import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
+import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
@@ -33,6 +37,7 @@ export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly actions: ActionCache;
   readonly trees: TreeStore;
   readonly space: Space;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
@@ -60,7 +65,10 @@ export async function openVolume(
   const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
-  const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
+  const reaches = reachChecker(blobs, trees, fileDurability(layout, observer));
+  const records = volumeRecords(calls, layout, leases);
+  const references = volumeReferenceStore(layout, records, reaches);
+  const actions = volumeActionCache(layout, records, reaches, blobs);
   const mark = await markProcess(layout).catch((error: unknown) => {
     if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
     return undefined;
@@ -69,6 +77,7 @@ export async function openVolume(
     layout,
     blobs,
     references,
+    actions,
     trees,
     space,
     cutOff: mark?.cutOff ?? false,

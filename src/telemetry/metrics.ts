@@ -20,7 +20,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-const kinds: readonly LookupKind[] = ['blob', 'read', 'reference'];
+const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
@@ -48,7 +48,7 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference) and result.',
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action, reference) and result.',
     labelNames: ['kind', 'result'],
     registers,
   });
