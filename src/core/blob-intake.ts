@@ -21,6 +21,6 @@ export interface BlobIntake {
   /** After seal(): the blob is visible, whole and leased when it resolves. */
   publish(): Promise<void>;
 
-  /** Leaves nothing of what was not published. Never rejects. */
+  /** Has to come last in any case: leaves nothing of what was not published. Never rejects. */
   abandon(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { BlobIntake, BlobIntakes } from '../core/blob-intake.ts';
-import { type Digest, digestOf } from '../core/digest.ts';
+import { blobName, type Digest, digestOf } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import { blobMode, createNew, discard, writeFully } from './durable-file.ts';
 import { type Hasher, newHasher } from './hashing.ts';
@@ -36,6 +36,11 @@ class FileIntake implements BlobIntake {
   readonly #hasher: Hasher;
   #receivedBytes = 0;
   #digest: Digest | undefined;
+  /** Of the space; it is told once what became of them. */
+  #takenBytes = 0;
+  /** Of the blob that is there because of this. */
+  #made: Digest | undefined;
+  #ended = false;
 
   constructor(
     site: IntakeSite,
@@ -54,6 +59,7 @@ class FileIntake implements BlobIntake {
   async write(chunk: Uint8Array): Promise<void> {
     try {
       await this.#site.space.take(chunk.length, 0);
+      this.#takenBytes += chunk.length;
       await writeFully(this.#handle, chunk, this.#receivedBytes);
     } catch (error) {
       throw volumeError(error, 'storing a download');
@@ -76,14 +82,17 @@ class FileIntake implements BlobIntake {
   async publish(): Promise<void> {
     if (this.#digest === undefined) throw new Error('publish() was called before seal()');
     try {
-      await this.#site.publish(this.#temporary, this.#digest);
+      if (await this.#site.publish(this.#temporary, this.#digest)) this.#made = this.#digest;
     } catch (error) {
       throw volumeError(error, 'storing a download');
     }
   }
 
   async abandon(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
     await this.#handle.close().catch(() => {});
     await discard(this.#temporary).catch(() => {});
+    this.#site.space.settle(this.#takenBytes, this.#made && blobName(this.#made));
   }
 }

@@ -36,7 +36,7 @@ export async function startFetchSite(headRoomMin = 0): Promise<FetchSite> {
   const files = await startFileServer();
   const root = await mkdtemp(join(tmpdir(), 'weir-fetch-'));
   const volume = await openVolume(
-    { root, coalesceMs: 0, keepsUploads: false, headRoomMin, headRoomMax: 0 },
+    { root, coalesceMs: 0, keepsUploads: false, headRoomMin, headRoomMax: 0, quotaBytes: undefined },
     Date.now,
     observer,
     logger,
@@ -68,6 +68,7 @@ export async function startFetchSite(headRoomMin = 0): Promise<FetchSite> {
     },
     async close() {
       await files.close();
+      await volume.close();
       await rm(root, { recursive: true });
     },
   };
