@@ -239,7 +239,7 @@ describe('a download', () => {
 });
 
 test('a download that the volume has no room for is refused, and leaves nothing', async () => {
-  const site = await startFetchSite(1e18);
+  const site = await startFetchSite({ headRoomMin: 1e18 });
   try {
     const bytes = randomBytes(1000);
     site.files.answers.set('/content', (_, response) => response.end(bytes));
@@ -250,6 +250,30 @@ test('a download that the volume has no room for is refused, and leaves nothing'
     assert.equal(site.files.requests.length, 1);
     assert.deepEqual(await site.leftovers(), []);
     assert.equal(await site.blobs(), 0);
+  } finally {
+    await site.close();
+  }
+});
+
+test('a download that outgrows the quota is refused, and the room that it took is free again', async () => {
+  const site = await startFetchSite({ quotaBytes: 1_000_000 });
+  try {
+    site.files.answers.set('/large', (_, response) => {
+      response.write(randomBytes(3_000_000));
+      response.end();
+    });
+    site.files.answers.set('/small', (_, response) => response.end(randomBytes(600_000)));
+    const { kind, message } = await refusalOf(
+      site.downloader().download(wanted(site.url('/large')), patient),
+    );
+    assert.equal(kind, 'resource-exhausted');
+    assert.match(message, /QUOTA/);
+    assert.deepEqual(await site.leftovers(), []);
+    const { digest } = await site.downloader().download(wanted(site.url('/small')), patient);
+    assert.equal((await site.bytesOf(digest)).length, 600_000);
+    // That one stays: there is no room for another.
+    const other = await refusalOf(site.downloader().download(wanted(site.url('/small')), patient));
+    assert.equal(other.kind, 'resource-exhausted');
   } finally {
     await site.close();
   }

@@ -7,6 +7,7 @@ import type { Checksum } from '../../src/core/checksum.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import type { Downloaded, Downloader, DownloadRequest } from '../../src/core/downloader.ts';
 import { type DownloaderOptions, httpsDownloader } from '../../src/fetch/https-downloader.ts';
+import type { SpaceLimits } from '../../src/store/space.ts';
 import { openVolume, type Volume } from '../../src/store/volume.ts';
 import { winstonLogger } from '../../src/telemetry/logger.ts';
 import { prometheusMetrics } from '../../src/telemetry/metrics.ts';
@@ -32,11 +33,19 @@ export interface FetchSite {
 const { observer } = prometheusMetrics();
 const logger = winstonLogger({ level: 'error', format: 'json' });
 
-export async function startFetchSite(headRoomMin = 0): Promise<FetchSite> {
+export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise<FetchSite> {
   const files = await startFileServer();
   const root = await mkdtemp(join(tmpdir(), 'weir-fetch-'));
   const volume = await openVolume(
-    { root, coalesceMs: 0, keepsUploads: false, headRoomMin, headRoomMax: 0, quotaBytes: undefined },
+    {
+      root,
+      coalesceMs: 0,
+      keepsUploads: false,
+      headRoomMin: 0,
+      headRoomMax: 0,
+      quotaBytes: undefined,
+      ...limits,
+    },
     Date.now,
     observer,
     logger,
