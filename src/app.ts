@@ -20,7 +20,7 @@ import { prometheusMetrics } from './telemetry/metrics.ts';
 
 /** What a server is made of. */
 export interface AppOptions {
-  readonly volume: Omit<VolumeOptions, 'coalesceMs' | 'keepsUploads'>;
+  readonly volume: Omit<VolumeOptions, 'leaseMs' | 'coalesceMs' | 'keepsUploads'>;
   readonly listeners: readonly ListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
@@ -70,7 +70,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   const lease = { leaseMs: options.leaseMs, coalesceMs: options.leaseMs / coalesceShare };
   const volume = await openVolume(
-    { ...options.volume, coalesceMs: lease.coalesceMs, keepsUploads: options.uploadResumeMs > 0 },
+    { ...options.volume, ...lease, keepsUploads: options.uploadResumeMs > 0 },
     clock,
     observer,
     logger,
@@ -91,7 +91,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, trees } = volume;
+  const { blobs, references, assets, trees } = volume;
+  const { indexOnly } = options.volume;
   const listeners: Listener[] = [];
   let ops: Server | undefined;
 
@@ -110,7 +111,18 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   try {
     for (const listener of options.listeners) {
-      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+      listeners.push(
+        await openListener(listener, {
+          blobs,
+          references,
+          assets,
+          trees,
+          indexOnly,
+          health,
+          observer,
+          logger,
+        }),
+      );
     }
     if (options.opsListen !== undefined) {
       const sources = {

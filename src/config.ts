@@ -60,6 +60,10 @@ export const settings = {
     default: 3600,
     desc: 'seconds for which a blob stays after any positive answer about it',
   }),
+  INDEX_ONLY: bool({
+    default: false,
+    desc: 'keep names only, for "type: index" of BuildStream 2: blobs are on another server and not checked',
+  }),
   HEAD_ROOM_MIN: bytes({
     default: undefined,
     desc: 'bytes that uploads leave free on the volume (default: 2e9, or a tenth of a volume below 20e9)',
@@ -94,6 +98,7 @@ export interface Config {
   readonly opsListen: string | undefined;
   readonly pushHint: string;
   readonly leaseSeconds: number;
+  readonly indexOnly: boolean;
   readonly headRoomMin: number | undefined;
   readonly headRoomMax: number | undefined;
   readonly uploadResumeSeconds: number;
@@ -126,6 +131,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     opsListen: checked.OPS_LISTEN || undefined,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
+    indexOnly: checked.INDEX_ONLY,
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,

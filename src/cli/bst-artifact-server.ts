@@ -20,6 +20,7 @@ interface Flags {
   serverCert?: string;
   clientCerts?: string;
   enablePush?: boolean;
+  indexOnly?: boolean;
   headRoomMin: string;
   headRoomMax: string;
 }
@@ -29,6 +30,7 @@ interface Options {
   readonly repo: string;
   readonly port: number;
   readonly enablePush: boolean;
+  readonly indexOnly: boolean;
   readonly headRoomMin: number;
   readonly headRoomMax: number;
   readonly tls: { key: string; certificate: string; clients: string | undefined } | undefined;
@@ -43,6 +45,7 @@ const program = new Command('bst-artifact-server')
   .option('--server-cert <FILE>', "The server's certificate for TLS (PEM)")
   .option('--client-certs <FILE>', 'Certificates of the clients that are let in (PEM, concatenated)')
   .option('--enable-push', 'Take uploads and updates of references')
+  .option('--index-only', 'Keep names of artifacts and sources only; their blobs are on a storage server')
   .option('--head-room-min <INTEGER>', 'Bytes that uploads leave free on the disk', '2000000000')
   .option('--head-room-max <INTEGER>', 'Bytes that are free after a clean-up', '10000000000')
   .helpOption('--help', 'Show this text and exit')
@@ -94,6 +97,7 @@ function parse(argv: readonly string[]): Options {
     headRoomMin,
     headRoomMax,
     enablePush: flags.enablePush === true,
+    indexOnly: flags.indexOnly === true,
     tls: tlsOptions(flags),
   };
 }
@@ -110,6 +114,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
   return {
     volume: {
       root: options.repo,
+      indexOnly: options.indexOnly,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
     },

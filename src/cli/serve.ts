@@ -48,6 +48,7 @@ function appOptions(config: Config): AppOptions {
   return {
     volume: {
       root: config.volume,
+      indexOnly: config.indexOnly,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
     },

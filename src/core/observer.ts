@@ -12,20 +12,23 @@ export interface Identity {
   readonly subject: string;
 }
 
-/** A successful push of references, for the log and the counters. */
+/** A successful push of references or assets, for the log and the counters. */
 export interface Push {
+  /** Keys of references, URIs of assets. */
   readonly keys: readonly string[];
   readonly root: string;
   readonly blobs: number;
   readonly bytes: number;
+  /** The first blobs of an asset that were not here when it was pushed, as `<hash>/<size>`. */
+  readonly missing: readonly string[];
   readonly identity: Identity | undefined;
 }
 
 /**
  * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
- * BatchReadBlobs; `reference`: a key in GetReference.
+ * BatchReadBlobs; `reference`: a key in GetReference; `asset`: the URIs of a FetchBlob or FetchDirectory.
  */
-export type LookupKind = 'blob' | 'read' | 'reference';
+export type LookupKind = 'blob' | 'read' | 'reference' | 'asset';
 
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {

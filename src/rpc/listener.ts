@@ -6,10 +6,12 @@ import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { cannotListen } from '../core/listen-error.ts';
+import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { FetchDefinition, PushDefinition } from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
@@ -29,8 +31,10 @@ import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMes
 import { plainMessagesOnly } from './plain-messages.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
+import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
 import { roleMiddleware } from './role-middleware.ts';
 import { clearSocketPath } from './socket-file.ts';
+import { storageMiddleware } from './storage-middleware.ts';
 
 /** Where a listener listens and what may be done there. */
 export interface ListenerOptions {
@@ -49,7 +53,10 @@ export interface ListenerOptions {
 export interface ListenerParts {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly assets: AssetStore;
   readonly trees: TreeStore;
+  /** Set where only names are kept: what needs blobs is not offered then. */
+  readonly indexOnly: boolean;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -95,7 +102,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, trees, observer, logger } = parts;
+  const { blobs, references, assets, trees, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -109,6 +116,7 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint))
+    .use(storageMiddleware(parts.indexOnly))
     .use(drainMiddleware(draining));
   server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
   server.add(
@@ -117,6 +125,8 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   );
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService());
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
+  server.add(withFewFields(FetchDefinition), remoteAssetFetchService(assets, observer));
+  server.add(withFewFields(PushDefinition), remoteAssetPushService(assets, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {
     const names = [
@@ -124,6 +134,8 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
       ContentAddressableStorageDefinition,
       CapabilitiesDefinition,
       ReferenceStorageDefinition,
+      FetchDefinition,
+      PushDefinition,
     ];
     server.add(
       ServerReflectionService,

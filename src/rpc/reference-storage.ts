@@ -38,7 +38,7 @@ export function referenceStorageService(
       const keys = request.keys.map(parseReferenceKey);
       const root = parseDigest(request.digest, 'sha256');
       const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
-      observer.pushed({ keys, root: digestText(root), blobs, bytes, identity: caller.identity });
+      observer.pushed({ keys, root: digestText(root), blobs, bytes, missing: [], identity: caller.identity });
       return {};
     },
 

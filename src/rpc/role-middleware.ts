@@ -7,6 +7,8 @@ import type { WithCaller } from './caller.ts';
  * until somebody has thought about it.
  */
 const readMethods = new Set([
+  '/build.bazel.remote.asset.v1.Fetch/FetchBlob',
+  '/build.bazel.remote.asset.v1.Fetch/FetchDirectory',
   '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',

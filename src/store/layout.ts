@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AssetKind } from '../core/asset-name.ts';
 import type { BlobName } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { InstanceName } from '../core/instance-name.ts';
@@ -18,8 +19,10 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
+ *     <root>/weir/assets/<instance>/<kind>/ab/<id>  one file per asset: a serialised weir.v1.AssetRecord
  *
- * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
+ * An asset's <kind> is blob or directory, its <id> a SHA-256 of its name (assetId); the instance without a
+ * name is called = there. A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
  */
 export interface Layout {
@@ -40,6 +43,7 @@ export interface Layout {
   referenceRoot(instanceName: InstanceName): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
+  asset(instanceName: InstanceName, kind: AssetKind, id: string): string;
   quarantined(name: BlobName): string;
   trashed(run: string, name: BlobName): string;
 }
@@ -78,9 +82,16 @@ export function layoutOf(root: string): Layout {
     referenceRoot,
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
+    asset: (instanceName, kind, id) =>
+      join(own, 'assets', instanceFolder(instanceName), kind, id.slice(0, 2), id),
     quarantined: (name) => join(own, 'quarantine', name),
     trashed: (run, name) => join(own, 'trash', run, name),
   };
+}
+
+/** The encoding has no equals sign: no name that an instance may have is the one for none. */
+function instanceFolder(instanceName: InstanceName): string {
+  return instanceName === '' ? '=' : encodeURIComponent(instanceName);
 }
 
 /** Names of the 256 folders that blobs are in. */

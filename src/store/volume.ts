@@ -1,9 +1,12 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
+import { instantOf } from '../core/instant.ts';
+import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { fileDurability } from './durability.ts';
@@ -11,8 +14,12 @@ import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { publishEmptyBlob } from './publish.ts';
+import { elsewhere } from './elsewhere.ts';
+import { reachChecker } from './reach.ts';
+import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
+import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
@@ -21,6 +28,10 @@ import { volumeReferenceStore } from './volume-reference-store.ts';
 export interface VolumeOptions extends SpaceLimits {
   /** The directory, made when it is not there. */
   readonly root: string;
+  /** Names are kept and blobs are not: nothing that they lead to is looked for here. */
+  readonly indexOnly: boolean;
+  /** For how long what is answered stays. Milliseconds. */
+  readonly leaseMs: number;
   /** A touched blob is not touched again for so long. Milliseconds. */
   readonly coalesceMs: number;
   /** Whether uploads that stop may be gone on with. */
@@ -32,6 +43,7 @@ export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly assets: AssetStore;
   readonly trees: TreeStore;
   readonly space: Space;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
@@ -53,8 +65,33 @@ export async function openVolume(
   const space = measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
-  const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  const durability = fileDurability(layout, observer);
+  const { indexOnly, leaseMs } = options;
+  const nothing = { missing: [], blobs: 0, bytes: 0 };
+  const references = volumeReferenceStore(
+    layout,
+    leases,
+    indexOnly ? { ...trees, check: () => Promise.resolve(nothing) } : trees,
+    durability,
+  );
+  const leasedUntil = () => (indexOnly ? undefined : instantOf(clock() + leaseMs));
+  const assets = volumeAssetStore({
+    layout,
+    records: volumeRecords(calls, layout, leases),
+    reaches: indexOnly ? elsewhere : reachChecker(blobs, trees, durability, leases),
+    space,
+    clock,
+    leasedUntil,
+  });
+  return {
+    layout,
+    blobs,
+    references,
+    assets: withReferenceAssets(assets, references, leasedUntil),
+    trees,
+    space,
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {

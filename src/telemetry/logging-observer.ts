@@ -11,9 +11,11 @@ export function withLog(observer: Observer, logger: Logger): Observer {
     ...observer,
     pushed(push) {
       observer.pushed(push);
-      const { identity, ...what } = push;
-      logger.info('pushed', {
+      const { identity, missing, ...what } = push;
+      const whole = missing.length === 0;
+      logger[whole ? 'info' : 'warn'](whole ? 'pushed' : 'pushed before all of it was here', {
         ...what,
+        ...(!whole && { missing: missing.length, firstMissing: missing[0] }),
         fingerprint: identity?.fingerprint ?? '',
         subject: identity?.subject ?? '',
       });

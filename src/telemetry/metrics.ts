@@ -18,7 +18,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-const kinds: readonly LookupKind[] = ['blob', 'read', 'reference'];
+const kinds: readonly LookupKind[] = ['blob', 'read', 'reference', 'asset'];
 const roles: readonly Role[] = ['pull', 'push'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
@@ -46,7 +46,7 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference) and result.',
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference, asset) and result.',
     labelNames: ['kind', 'result'],
     registers,
   });
@@ -70,12 +70,17 @@ function countingObserver(registry: Registry): Observer {
   });
   const pushes = new Counter({
     name: 'weir_pushes_total',
-    help: 'Successful updates of references.',
+    help: 'Successful pushes of references and assets.',
     registers,
   });
   const pushedBytes = new Counter({
     name: 'weir_pushed_bytes_total',
-    help: 'Bytes that the pushed references reach; blobs that were here before count too.',
+    help: 'Bytes that the pushed references and assets reach; blobs that were here before count too.',
+    registers,
+  });
+  const incompletePushes = new Counter({
+    name: 'weir_incomplete_pushes_total',
+    help: 'Pushes of assets before all that they reach was here; nobody can fetch them until it is.',
     registers,
   });
   const mismatches = new Counter({
@@ -126,8 +131,9 @@ function countingObserver(registry: Registry): Observer {
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
     sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
-    pushed({ bytes }) {
+    pushed({ bytes, missing }) {
       pushes.inc();
+      if (missing.length > 0) incompletePushes.inc();
       pushedBytes.inc(bytes);
     },
     uploadMismatched: () => mismatches.inc(),

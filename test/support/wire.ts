@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, createClient, Status } from 'nice-grpc';
+import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
@@ -49,6 +50,8 @@ export function clientsAt(address: string, credentials = ChannelCredentials.crea
     bytes: createClient(ByteStreamDefinition, channel),
     capabilities: createClient(CapabilitiesDefinition, channel),
     references: createClient(ReferenceStorageDefinition, channel),
+    assetFetch: createClient(FetchDefinition, channel),
+    assetPush: createClient(PushDefinition, channel),
     channel,
     close: () => channel.close(),
   };
