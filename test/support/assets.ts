@@ -8,6 +8,8 @@ import type {
 } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Timestamp } from '../../src/gen/google/protobuf/timestamp.ts';
+import { eventually } from './eventually.ts';
+import type { Weir } from './weir.ts';
 import type { Blob, Clients } from './wire.ts';
 
 type Fields = Partial<Omit<PushBlobRequest, 'uris' | 'blobDigest'>>;
@@ -71,6 +73,18 @@ export async function fetchDirectory(
   fields: Wanted = {},
 ): Promise<FetchDirectoryResponse> {
   return await assetFetch.fetchDirectory(fetchRequest(uris, fields));
+}
+
+/** The log line that has this text, once it has been written. */
+export async function logged(weir: Weir, text: string): Promise<Record<string, unknown>> {
+  const line = () =>
+    weir
+      .output()
+      .split('\n')
+      .slice(0, -1)
+      .find((each) => each.includes(text));
+  await eventually(() => line() !== undefined);
+  return JSON.parse(line() ?? '') as Record<string, unknown>;
 }
 
 let names = 0;

@@ -70,12 +70,12 @@ describe('a server that is an index only', () => {
   test('offers nothing that needs blobs, and says what it is', async () => {
     const blob = randomBlob(10);
     for (const call of [
-      findMissing(pull, [blob.digest]),
-      putBatch(push, [blob]),
-      read(pull, downloadName(blob)),
-      write(push, uploadName(blob), blob.data),
+      () => findMissing(pull, [blob.digest]),
+      () => putBatch(push, [blob]),
+      () => read(pull, downloadName(blob)),
+      () => write(push, uploadName(blob), blob.data),
     ]) {
-      const { status, message } = await failure(call);
+      const { status, message } = await failure(call());
       assert.equal(status, 'UNIMPLEMENTED');
       assert.match(message, /index and has no blobs/);
     }

@@ -106,25 +106,22 @@ describe("BuildStream 1.6's URN and the key of ReferenceStorage", () => {
     const tree = await storedTree();
     const uri = urnOf('p/e/plain');
     const sha1 = { hash: 'a'.repeat(40), sizeBytes: 1n };
-    const pushes: [Promise<unknown>, RegExp][] = [
-      [pushDirectory(push, [uri], tree.root.digest, { expireAt: secondsFromNow(60) }), /has no expire_at/],
-      [
-        pushDirectory(push, [uri], tree.root.digest, { referencesBlobs: [tree.root.digest] }),
-        /has no references to others/,
-      ],
-      [
-        pushDirectory(push, [freshUri(), uri], tree.root.digest, {
-          referencesDirectories: [tree.root.digest],
-        }),
-        /has no references to others/,
-      ],
-      [pushDirectory(push, [uri], sha1), /has no digest function but SHA-256/],
-    ];
-    for (const [call, pattern] of pushes) {
-      const { status, message } = await failure(call);
+    const refused = async (
+      digest: Digest,
+      fields: Parameters<typeof pushDirectory>[3],
+      pattern: RegExp,
+      uris = [uri],
+    ) => {
+      const { status, message } = await failure(pushDirectory(push, uris, digest, fields));
       assert.equal(status, 'INVALID_ARGUMENT');
       assert.match(message, pattern);
-    }
+    };
+    const { digest } = tree.root;
+    await refused(digest, { expireAt: secondsFromNow(60) }, /has no expire_at/);
+    await refused(digest, { referencesBlobs: [digest] }, /has no references to others/);
+    const both = [freshUri(), uri];
+    await refused(digest, { referencesDirectories: [digest] }, /has no references to others/, both);
+    await refused(sha1, {}, /has no digest function but SHA-256/);
     assert.equal((await failure(get('p/e/plain'))).status, 'NOT_FOUND');
   });
 

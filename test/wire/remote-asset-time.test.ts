@@ -91,10 +91,10 @@ describe('the time of an asset', () => {
     ];
     for (const time of times) {
       for (const call of [
-        pushBlob(push, [uri], digest, { expireAt: time }),
-        fetchBlob(pull, [uri], { oldestContentAccepted: time }),
+        () => pushBlob(push, [uri], digest, { expireAt: time }),
+        () => fetchBlob(pull, [uri], { oldestContentAccepted: time }),
       ]) {
-        const { status, message } = await failure(call);
+        const { status, message } = await failure(call());
         assert.equal(status, 'INVALID_ARGUMENT');
         assert.match(message, /is no time of the years 1 to 9999/);
       }

@@ -7,10 +7,10 @@ import {
   fetchBlob,
   fetchDirectory,
   freshUri,
+  logged,
   pushBlob,
   pushDirectory,
 } from '../support/assets.ts';
-import { eventually } from '../support/eventually.ts';
 import { served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -105,13 +105,10 @@ describe('an asset', () => {
       asset.blobs.filter((blob) => blob !== lost),
     );
     await pushBlob(push, [uri], asset.proto.digest, asset.fields);
-    await eventually(() => weir.output().includes(lost.digest.hash));
-    const line = weir
-      .output()
-      .split('\n')
-      .find((text) => text.includes(uri));
-    assert.match(line ?? '', /"level":"warn"/);
-    assert.match(line ?? '', /pushed before all of it was here/);
+    const { level, message, firstMissing } = await logged(weir, uri);
+    assert.equal(level, 'warn');
+    assert.equal(message, 'pushed before all of it was here');
+    assert.equal(firstMissing, `${lost.digest.hash}/${lost.digest.sizeBytes}`);
     await notFound(fetchBlob(pull, [uri]));
     await putBatch(push, [lost]);
     assert.deepEqual((await fetchBlob(pull, [uri])).blobDigest, asset.proto.digest);
@@ -138,12 +135,12 @@ describe('an asset', () => {
     const parent = directoryBlob({}, { below: text });
     await putBatch(push, [text, parent]);
     const pushes = [
-      pushDirectory(push, [uri], text.digest),
-      pushDirectory(push, [uri], parent.digest),
-      pushBlob(push, [uri], text.digest, { referencesDirectories: [text.digest] }),
+      () => pushDirectory(push, [uri], text.digest),
+      () => pushDirectory(push, [uri], parent.digest),
+      () => pushBlob(push, [uri], text.digest, { referencesDirectories: [text.digest] }),
     ];
     for (const attempt of pushes) {
-      const { status, message } = await failure(attempt);
+      const { status, message } = await failure(attempt());
       assert.equal(status, 'INVALID_ARGUMENT');
       assert.match(message, /is not a Directory message/);
     }

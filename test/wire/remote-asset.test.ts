@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fetchBlob, fetchDirectory, freshUri, pushBlob, pushDirectory } from '../support/assets.ts';
-import { eventually } from '../support/eventually.ts';
+import { fetchBlob, fetchDirectory, freshUri, logged, pushBlob, pushDirectory } from '../support/assets.ts';
 import { served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -38,10 +37,10 @@ describe('the Remote Asset services', () => {
       [pull, 'PERMISSION_DENIED'],
     ] as const) {
       const { assetPush } = clients;
-      const blob = assetPush.pushBlob({ ...nothing, ...rest, blobDigest: undefined });
-      const directory = assetPush.pushDirectory({ ...nothing, ...rest, rootDirectoryDigest: undefined });
-      assert.equal((await failure(blob)).status, status);
-      assert.equal((await failure(directory)).status, status);
+      const blob = { ...nothing, ...rest, blobDigest: undefined };
+      assert.equal((await failure(assetPush.pushBlob(blob))).status, status);
+      const directory = { ...nothing, ...rest, rootDirectoryDigest: undefined };
+      assert.equal((await failure(assetPush.pushDirectory(directory))).status, status);
     }
     const { status, message } = await failure(pushBlob(pull, [freshUri()], digest));
     assert.equal(status, 'PERMISSION_DENIED');
@@ -156,12 +155,7 @@ describe('the Remote Asset services', () => {
     };
     const before = { hit: await lookups('hit'), miss: await lookups('miss') };
     await pushBlob(push, [uri], blob.digest, { referencesDirectories: [tree.root.digest] });
-    await eventually(() => weir.output().includes(`"${uri}"`));
-    const line = weir
-      .output()
-      .split('\n')
-      .find((text) => text.includes(`"${uri}"`));
-    const entry = JSON.parse(line ?? '{}') as Record<string, unknown>;
+    const entry = await logged(weir, `"${uri}"`);
     assert.equal(entry['message'], 'pushed');
     assert.deepEqual(entry['keys'], [uri]);
     assert.equal(entry['blobs'], 8);
