@@ -51,6 +51,7 @@ function appOptions(config: Config): AppOptions {
       indexOnly: config.indexOnly,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
+      quotaBytes: config.quotaBytes,
     },
     listeners: [
       listener(config, 'pull', config.pullListen),

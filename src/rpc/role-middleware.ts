@@ -9,6 +9,7 @@ import type { WithCaller } from './caller.ts';
 const readMethods = new Set([
   '/build.bazel.remote.asset.v1.Fetch/FetchBlob',
   '/build.bazel.remote.asset.v1.Fetch/FetchDirectory',
+  '/build.bazel.remote.execution.v2.ActionCache/GetActionResult',
   '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',

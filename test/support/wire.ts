@@ -3,6 +3,7 @@ import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, createClient, Status } from 'nice-grpc';
 import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
   type Digest,
@@ -47,6 +48,7 @@ export function clientsAt(address: string, credentials = ChannelCredentials.crea
   });
   return {
     cas: createClient(ContentAddressableStorageDefinition, channel),
+    actions: createClient(ActionCacheDefinition, channel),
     bytes: createClient(ByteStreamDefinition, channel),
     capabilities: createClient(CapabilitiesDefinition, channel),
     references: createClient(ReferenceStorageDefinition, channel),

@@ -79,7 +79,8 @@ describe('a server that is an index only', () => {
       assert.equal(status, 'UNIMPLEMENTED');
       assert.match(message, /index and has no blobs/);
     }
-    await pull.capabilities.getCapabilities({ instanceName: '' });
+    const { cacheCapabilities } = await push.capabilities.getCapabilities({ instanceName: '' });
+    assert.equal(cacheCapabilities?.actionCacheUpdateCapabilities?.updateEnabled, false);
   });
 
   test('refuses pushes on the pull port', async () => {
