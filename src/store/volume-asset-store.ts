@@ -22,7 +22,7 @@ export interface AssetParts {
   readonly space: Space;
   readonly clock: Clock;
   /** How long what is answered now stays; undefined where nobody here knows. */
-  leasedUntil(): Instant | undefined;
+  readonly leasedUntil: () => Instant | undefined;
 }
 
 /** Assets as sealed records: a serialised weir.v1.AssetRecord each. */
