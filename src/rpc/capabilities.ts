@@ -1,5 +1,6 @@
 import {
   type CapabilitiesServiceImplementation,
+  Compressor_Value,
   SymlinkAbsolutePathStrategy_Value,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
@@ -18,8 +19,8 @@ export function capabilitiesService(): CapabilitiesServiceImplementation {
           actionCacheUpdateCapabilities: { updateEnabled: false },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
           symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
-          supportedCompressors: [],
-          supportedBatchUpdateCompressors: [],
+          supportedCompressors: [Compressor_Value.ZSTD],
+          supportedBatchUpdateCompressors: [Compressor_Value.ZSTD],
           maxCasBlobSizeBytes: 0n,
           splitBlobSupport: false,
           spliceBlobSupport: false,

@@ -6,6 +6,7 @@ import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { unzstdWhole, zstdWhole } from '../core/zstd.ts';
 import {
   type BatchReadBlobsResponse_Response,
   type BatchUpdateBlobsRequest_Request,
@@ -31,23 +32,35 @@ export function contentAddressableStorageService(
   trees: TreeStore,
   observer: Observer,
 ): ContentAddressableStorageServiceImplementation<WithCaller> {
-  async function readOne(digest: Digest): Promise<BatchReadBlobsResponse_Response> {
+  async function readOne(digest: Digest, takesZstd: boolean): Promise<BatchReadBlobsResponse_Response> {
     const answer = {
       digest: digestMessage(digest),
       data: new Uint8Array(),
       compressor: Compressor_Value.IDENTITY,
     };
     try {
-      return { ...answer, data: await blobs.readWhole(digest), status: ok };
+      const data = await blobs.readWhole(digest);
+      const compressed = takesZstd ? await zstdWhole(data) : undefined;
+      if (compressed === undefined) return { ...answer, data, status: ok };
+      return { ...answer, data: compressed, compressor: Compressor_Value.ZSTD, status: ok };
     } catch (error) {
       return { ...answer, status: statusMessage(error) };
     }
   }
 
-  async function updateOne({ digest, data }: Update): Promise<BatchUpdateBlobsResponse_Response> {
+  async function unzstd({ sizeBytes }: Digest, data: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await unzstdWhole(data, sizeBytes);
+    } catch (error) {
+      observer.uploadMismatched();
+      throw error;
+    }
+  }
+
+  async function updateOne({ digest, data, compressed }: Update): Promise<BatchUpdateBlobsResponse_Response> {
     const answer = { digest: digestMessage(digest) };
     try {
-      await blobs.put(digest, data);
+      await blobs.put(digest, compressed ? await unzstd(digest, data) : data);
       return { ...answer, status: ok };
     } catch (error) {
       // BuildStream takes this status for "skipped" on the call, and for a failed build on a blob.
@@ -70,7 +83,10 @@ export function contentAddressableStorageService(
       const { digestFunction } = checkRequest(request);
       const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
       checkBatch(digests.map(({ sizeBytes }) => sizeBytes));
-      const responses = await pMap(digests, readOne, { concurrency: blobsAtOnce });
+      const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
+      const responses = await pMap(digests, (digest) => readOne(digest, takesZstd), {
+        concurrency: blobsAtOnce,
+      });
       const hits = responses.filter(({ status }) => status?.code === 0).length;
       observer.lookedUp('read', hits, responses.length - hits);
       observer.sent(service, caller.role, totalBytes(responses));
@@ -80,7 +96,7 @@ export function contentAddressableStorageService(
     async batchUpdateBlobs(request, { caller }) {
       const { digestFunction } = checkRequest(request);
       // All of the batch is checked before any of it is stored.
-      const updates = request.requests.map((update) => uncompressed(update, digestFunction));
+      const updates = request.requests.map((update) => checkedUpdate(update, digestFunction));
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
       checkBatch(updates.map(({ data }) => data.length));
       const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
@@ -106,20 +122,23 @@ function notOffered(method: string): CacheError {
 /** One blob of a batch. */
 interface Update {
   readonly digest: Digest;
+  /** As it came. */
   readonly data: Uint8Array;
+  readonly compressed: boolean;
 }
 
-function uncompressed(
+function checkedUpdate(
   { digest, data, compressor }: BatchUpdateBlobsRequest_Request,
   digestFunction: DigestFunction | undefined,
 ): Update {
-  if (compressor !== Compressor_Value.IDENTITY) {
+  if (compressor !== Compressor_Value.IDENTITY && compressor !== Compressor_Value.ZSTD) {
     throw new CacheError(
       'invalid-argument',
-      'compressed blobs are not offered here; send them as they are (IDENTITY)',
+      `compressor ${compressor} is not offered here; send blobs as they are (IDENTITY, 0) or compressed by ZSTD (1)`,
     );
   }
-  return { digest: parseDigest(digest, digestFunction), data };
+  const compressed = compressor === Compressor_Value.ZSTD;
+  return { digest: parseDigest(digest, digestFunction), data, compressed };
 }
 
 function totalBytes(blobs: readonly { data: Uint8Array }[]): number {

@@ -298,7 +298,7 @@ describe('ContentAddressableStorage', () => {
       () =>
         push.cas.batchUpdateBlobs({
           instanceName: '',
-          requests: [{ digest, data, compressor: 1 }],
+          requests: [{ digest, data, compressor: 2 }],
           digestFunction: 1,
         }),
     ];

@@ -1,0 +1,110 @@
+import type { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import {
+  constants,
+  createZstdCompress,
+  createZstdDecompress,
+  zstdCompress,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from 'node:zlib';
+import { CacheError } from './cache-error.ts';
+import { slots } from './slots.ts';
+
+/**
+ * A decoder keeps as much of the past as the sender says that it must, up to 2^23 bytes: what RFC 8878
+ * asks of every decoder, and what all levels of zstd but the "ultra" ones stay within.
+ */
+const windowLogMax = 23;
+const decoding = { params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } };
+/** The level that costs least: what is sent is compressed anew for each reader. */
+const encoding = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** Size of the pieces that come out of a stream. */
+const chunkSize = 256 * 1024;
+/** Streams at once, in both directions together: a decoder's window is memory that the sender decides on. */
+const streams = slots(64);
+/** Less than this costs less to (de)compress than a turn through the thread pool. Bytes. */
+const atOnceUpTo = 32 * 1024;
+
+const pooledCompress = promisify<Uint8Array, object, Buffer>(zstdCompress);
+const pooledDecompress = promisify<Uint8Array, object, Buffer>(zstdDecompress);
+
+/** Compressed pieces of a stream of bytes. What the source throws is thrown, and the compressed stream then has no end. */
+export function zstdCompressed(
+  source: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  return through(source, () => createZstdCompress({ ...encoding, chunkSize }), signal);
+}
+
+/**
+ * The bytes of a compressed stream, as many as it may give: the consumer stops when they are too many, and
+ * no more than a piece is ever held. Throws 'digest-mismatch' when it is no zstd stream, or asks for a
+ * larger window than is given to it.
+ */
+export async function* zstdDecompressed(
+  source: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* through(source, () => createZstdDecompress({ ...decoding, chunkSize }), signal);
+  } catch (error) {
+    throw asMismatch(error);
+  }
+}
+
+/** Compressed bytes, or undefined when that saves nothing. */
+export async function zstdWhole(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  const compressed =
+    bytes.length > atOnceUpTo ? await pooledCompress(bytes, encoding) : zstdCompressSync(bytes, encoding);
+  return compressed.length < bytes.length ? compressed : undefined;
+}
+
+/** What the compressed bytes give, which may not be more than expected. Throws 'digest-mismatch' when it is, or when they are no zstd stream. */
+export async function unzstdWhole(compressed: Uint8Array, expectedBytes: number): Promise<Uint8Array> {
+  const options = { ...decoding, maxOutputLength: expectedBytes + 1 };
+  try {
+    return expectedBytes > atOnceUpTo
+      ? await pooledDecompress(compressed, options)
+      : zstdDecompressSync(compressed, options);
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_BUFFER_TOO_LARGE') throw asMismatch(error);
+    throw new CacheError(
+      'digest-mismatch',
+      `more than the ${expectedBytes} bytes that the digest announces were sent; nothing was stored`,
+    );
+  }
+}
+
+async function* through(
+  source: AsyncIterable<Uint8Array>,
+  make: () => Transform,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const release = await streams.take(signal);
+  try {
+    const transform = make();
+    const pumping = pipeline(source, transform);
+    // Its failure is the transform's too, and is thrown there.
+    pumping.catch(() => {});
+    yield* transform as AsyncIterable<Uint8Array>;
+    await pumping;
+  } finally {
+    release();
+  }
+}
+
+function asMismatch(error: unknown): unknown {
+  if (!codeOf(error).startsWith('ZSTD_')) return error;
+  return new CacheError(
+    'digest-mismatch',
+    `the bytes sent are no zstd stream, or one with a window of more than ${2 ** (windowLogMax - 20)} MiB; nothing was stored`,
+    { cause: error },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

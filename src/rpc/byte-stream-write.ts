@@ -1,0 +1,116 @@
+import type { CallContext } from 'nice-grpc-common';
+import type { BlobStore, Upload } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import type { Observer, Role } from '../core/observer.ts';
+import { parseUploadName, type ResourceName } from '../core/resource-name.ts';
+import { zstdDecompressed } from '../core/zstd.ts';
+import type { WriteRequest, WriteResponse } from '../gen/google/bytestream/bytestream.ts';
+import type { WithCaller } from './caller.ts';
+import { wireOffset } from './request-checks.ts';
+
+/**
+ * ByteStream.Write. What a client has sent when its connection breaks is kept for a while; for a compressed
+ * upload that is what could be decompressed of it, since offsets are those of the blob (REAPI, ByteStream).
+ */
+export function writeMethod(blobs: BlobStore, observer: Observer) {
+  /** Undefined when there is nothing to receive, for the blob is here. */
+  async function begin(first: WriteRequest, { digest }: ResourceName): Promise<Upload | undefined> {
+    const offset = wireOffset(first.writeOffset, 'write_offset');
+    if ((await blobs.findMissing([digest])).length === 0) return undefined;
+    if (offset > digest.sizeBytes) {
+      throw new CacheError(
+        'failed-precondition',
+        `write_offset ${offset} is behind the end of the blob, which has ${digest.sizeBytes} bytes`,
+      );
+    }
+    return await blobs.openUpload(first.resourceName, digest, offset);
+  }
+
+  async function* noted(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* bytes;
+    } catch (error) {
+      if (error instanceof CacheError && error.kind === 'digest-mismatch') observer.uploadMismatched();
+      throw error;
+    }
+  }
+
+  return async function write(
+    requests: AsyncIterable<WriteRequest>,
+    { caller, signal }: CallContext & WithCaller,
+  ): Promise<WriteResponse> {
+    const rest = requests[Symbol.asyncIterator]();
+    const { value: first } = (await rest.next()) as { value: WriteRequest | undefined };
+    if (first === undefined)
+      throw new CacheError('invalid-argument', 'the upload has no message; the first one names the resource');
+    const name = parseUploadName(first.resourceName);
+    const upload = await begin(first, name);
+    if (upload === undefined) {
+      await rest.return?.();
+      // How many bytes another client's compressed form had says nothing about this one's.
+      return { committedSize: name.compressor === 'zstd' ? -1n : BigInt(name.digest.sizeBytes) };
+    }
+    const payloads = new Payloads(first, rest, observer, caller.role);
+    let ended = false;
+    try {
+      const bytes = name.compressor === 'zstd' ? noted(zstdDecompressed(payloads, signal)) : payloads;
+      for await (const data of bytes) await upload.write(data);
+      ended = true;
+      if (!payloads.finished) return { committedSize: BigInt(await upload.leave(true)) };
+      await upload.finish();
+      return { committedSize: payloads.nextOffset };
+    } catch (error) {
+      // A connection that broke may come back and go on; bytes that are wrong may not.
+      if (!ended) await upload.leave(!(error instanceof CacheError));
+      throw error;
+    }
+  };
+}
+
+/** The bytes of an upload's messages, each message checked to go on where the one before it ended. */
+class Payloads implements AsyncIterable<Uint8Array> {
+  /** Whether the client has said that there is no more. */
+  finished = false;
+  /** What the next message has to say as its offset: that of the first, and all bytes as they came since. */
+  nextOffset: bigint;
+  readonly #first: WriteRequest;
+  readonly #rest: AsyncIterator<WriteRequest>;
+  readonly #observer: Observer;
+  readonly #role: Role;
+
+  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, observer: Observer, role: Role) {
+    this.#first = first;
+    this.#rest = rest;
+    this.#observer = observer;
+    this.#role = role;
+    this.nextOffset = first.writeOffset;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      for (let request: WriteRequest | undefined = this.#first; request !== undefined;) {
+        this.#checkContinues(request);
+        this.nextOffset += BigInt(request.data.length);
+        this.finished = request.finishWrite;
+        yield request.data;
+        this.#observer.received('ByteStream', this.#role, request.data.length);
+        if (this.finished) return;
+        ({ value: request } = (await this.#rest.next()) as { value: WriteRequest | undefined });
+      }
+    } finally {
+      await this.#rest.return?.();
+    }
+  }
+
+  #checkContinues({ resourceName, writeOffset }: WriteRequest): void {
+    if (resourceName !== '' && resourceName !== this.#first.resourceName) {
+      throw new CacheError('failed-precondition', 'the resource name changes in the middle of an upload');
+    }
+    if (writeOffset !== this.nextOffset) {
+      throw new CacheError(
+        'failed-precondition',
+        `write_offset is ${writeOffset}, but ${this.nextOffset} bytes have been received; nothing was stored`,
+      );
+    }
+  }
+}
