@@ -91,7 +91,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, trees } = volume;
+  const { blobs, references, trees, chunks } = volume;
   const listeners: Listener[] = [];
   let ops: Server | undefined;
 
@@ -110,7 +110,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   try {
     for (const listener of options.listeners) {
-      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+      listeners.push(
+        await openListener(listener, { blobs, references, trees, chunks, health, observer, logger }),
+      );
     }
     if (options.opsListen !== undefined) {
       const sources = {

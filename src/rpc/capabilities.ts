@@ -4,11 +4,13 @@ import {
   SymlinkAbsolutePathStrategy_Value,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
+import { fastCdcParams, repMaxCdcParams } from '../core/chunking-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
+import type { Role } from '../core/observer.ts';
 import { maxBatchBytes } from './limits.ts';
 
 /** build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. */
-export function capabilitiesService(): CapabilitiesServiceImplementation {
+export function capabilitiesService(role: Role): CapabilitiesServiceImplementation {
   return {
     getCapabilities(request) {
       parseInstanceName(request.instanceName);
@@ -22,10 +24,16 @@ export function capabilitiesService(): CapabilitiesServiceImplementation {
           supportedCompressors: [Compressor_Value.ZSTD],
           supportedBatchUpdateCompressors: [Compressor_Value.ZSTD],
           maxCasBlobSizeBytes: 0n,
-          splitBlobSupport: false,
-          spliceBlobSupport: false,
-          fastCdc2020Params: undefined,
-          repMaxCdcParams: undefined,
+          splitBlobSupport: true,
+          spliceBlobSupport: role === 'push',
+          fastCdc2020Params: {
+            avgChunkSizeBytes: BigInt(fastCdcParams.avgChunkSizeBytes),
+            seed: fastCdcParams.seed,
+          },
+          repMaxCdcParams: {
+            minChunkSizeBytes: BigInt(repMaxCdcParams.minChunkSizeBytes),
+            horizonSizeBytes: BigInt(repMaxCdcParams.horizonSizeBytes),
+          },
         },
         deprecatedApiVersion: version(2, 0),
         lowApiVersion: version(2, 0),

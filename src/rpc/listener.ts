@@ -7,6 +7,7 @@ import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { cannotListen } from '../core/listen-error.ts';
 import type { BlobStore } from '../core/blob-store.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
@@ -50,6 +51,7 @@ export interface ListenerParts {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -95,7 +97,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, trees, observer, logger } = parts;
+  const { blobs, references, trees, chunks, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -113,9 +115,9 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
   server.add(
     withFewFields(ContentAddressableStorageDefinition),
-    contentAddressableStorageService(blobs, trees, observer),
+    contentAddressableStorageService(blobs, trees, chunks, observer),
   );
-  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService());
+  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(options.role));
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {

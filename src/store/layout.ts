@@ -17,6 +17,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/version              version of the part below, and that a Weir has been here
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
  *
  * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
@@ -42,6 +43,10 @@ export interface Layout {
   keptUpload(id: string): string;
   quarantined(name: BlobName): string;
   trashed(run: string, name: BlobName): string;
+  /** `id` names a chunking function and its parameters. */
+  chunking(id: string, name: BlobName): string;
+  /** The folder of those chunkings whose blobs' hashes begin with these two hex digits. */
+  chunkingFolder(id: string, prefix: string): string;
 }
 
 /** How the names of our own temporary files begin. */
@@ -63,6 +68,7 @@ export function layoutOf(root: string): Layout {
     const parent = dash === -1 ? objects : `${own}/objects/${name.slice(0, dash)}`;
     return `${parent}/${name.slice(dash + 1, dash + 3)}`;
   };
+  const chunkingFolder = (id: string, prefix: string) => join(own, 'chunkings', id, prefix);
   return {
     root,
     objects,
@@ -80,6 +86,11 @@ export function layoutOf(root: string): Layout {
     keptUpload: (id) => join(temporary, keptPrefix + id),
     quarantined: (name) => join(own, 'quarantine', name),
     trashed: (run, name) => join(own, 'trash', run, name),
+    chunking: (id, name) => {
+      const hashAt = name.indexOf('-') + 1;
+      return join(chunkingFolder(id, name.slice(hashAt, hashAt + 2)), name);
+    },
+    chunkingFolder,
   };
 }
 

@@ -2,10 +2,12 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { chunkingFiles } from './chunkings.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
@@ -14,6 +16,7 @@ import { publishEmptyBlob } from './publish.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
+import { volumeChunkStore } from './volume-chunk-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 
@@ -33,6 +36,7 @@ export interface Volume {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly space: Space;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
   checkWritable(): Promise<void>;
@@ -54,7 +58,16 @@ export async function openVolume(
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
   const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  const chunks = volumeChunkStore(blobs, chunkingFiles(layout, space));
+  return {
+    layout,
+    blobs,
+    references,
+    trees,
+    chunks,
+    space,
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {
