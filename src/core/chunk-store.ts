@@ -17,8 +17,8 @@ export const maxChunks = 30_000;
  */
 export interface ChunkStore {
   /**
-   * A chunking that is stored, by this function if there is one, else by another. Stores nothing.
-   * Rejects with 'not-found' when the blob is not here, or none of its chunkings is stored and whole.
+   * The blob as this function cuts it, for 'unknown' as any does, if that is stored. Stores nothing.
+   * Rejects with 'not-found' when the blob is not here, or no such chunking is stored and whole.
    */
   find(blob: Digest, chunkingFunction: ChunkingFunction, signal?: AbortSignal): Promise<Chunking>;
 

@@ -191,7 +191,7 @@ class RecordScan {
       place = record;
       cuts.push(place);
     }
-    return cuts.reverse();
+    return cuts.toReversed();
   }
 
   /** The same place in the bytes, where `offset` is place 0 and there are no records yet. */

@@ -86,20 +86,17 @@ export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkS
   return {
     async find(blob, chunkingFunction, signal) {
       await expectHere(blob, signal);
-      const others = chunkingFunctions.filter((other) => other !== chunkingFunction);
-      const candidates = chunkingFunction === 'unknown' ? chunkingFunctions : [chunkingFunction, ...others];
-      const chunking = await stored(blob, candidates, signal);
+      const chunking = await stored(blob, candidatesFor(chunkingFunction), signal);
       if (chunking !== undefined) return chunking;
       throw new CacheError(
         'not-found',
-        `no chunking of the blob ${digestText(blob)} is stored here; read it whole, or have it split or spliced on the port for pushing`,
+        `no such chunking of the blob ${digestText(blob)} is stored here; read it whole, or have it split or spliced on the port for pushing`,
       );
     },
 
     async split(blob, chunkingFunction, signal) {
       await expectHere(blob, signal);
-      const candidates = chunkingFunction === 'unknown' ? chunkingFunctions : [chunkingFunction];
-      const chunking = await stored(blob, candidates, signal);
+      const chunking = await stored(blob, candidatesFor(chunkingFunction), signal);
       if (chunking !== undefined) return chunking;
       const wanted = chunkingFunction === 'unknown' ? 'fast-cdc-2020' : chunkingFunction;
       return await works.take(async () => {
@@ -108,15 +105,17 @@ export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkS
       }, signal);
     },
 
-    async splice(blob, chunking, signal) {
-      const { chunks } = chunking;
-      checkSizes(blob, chunks);
-      const missing = await blobs.findMissing(chunks, signal);
+    async splice(blob, { chunkingFunction, chunks: given }, signal) {
+      checkSizes(blob, given);
+      const missing = await blobs.findMissing(given, signal);
       if (missing.length > 0) throw missingChunks(missing);
+      // Empty chunks add nothing, and clients that are given one stop there.
+      const chunks = given.filter(({ sizeBytes }) => sizeBytes > 0);
+      const chunking = { chunkingFunction, chunks };
       await works.take(async () => {
         const present = await isHere([blob], signal);
-        if (present && isOnly(chunks, blob)) return;
-        if (present && (await isStored(blob, chunking))) return;
+        const known = isWhole(chunks, blob) || (await isStored(blob, chunking));
+        if (present && known) return;
         const proven = await concatenate(blobs, blob, chunking, !present, signal);
         await remember(blob, { chunkingFunction: proven, chunks });
         await leaseAll(blob, chunks, signal);
@@ -149,8 +148,14 @@ function missingChunks(missing: readonly Digest[]): CacheError {
   );
 }
 
-function isOnly(chunks: readonly Digest[], blob: Digest): boolean {
-  return chunks.every((chunk) => chunk.sizeBytes === 0 || digestText(chunk) === digestText(blob));
+/** Whether the only chunk is the blob itself. */
+function isWhole(chunks: readonly Digest[], blob: Digest): boolean {
+  return chunks.every((chunk) => digestText(chunk) === digestText(blob));
+}
+
+/** A client that names a function checks what it gets against its bounds: only 'unknown' takes any. */
+function candidatesFor(chunkingFunction: ChunkingFunction): readonly ChunkingFunction[] {
+  return chunkingFunction === 'unknown' ? chunkingFunctions : [chunkingFunction];
 }
 
 function sameChunks(stored: Chunking | undefined, chunks: readonly Digest[]): boolean {
