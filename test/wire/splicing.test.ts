@@ -148,5 +148,7 @@ describe('SpliceBlob', () => {
     await writeFile(pathOf(weir.volume, second.digest), randomBytes(500_000));
     assert.equal((await failure(splice(push, whole.digest, digestsOf(chunks)))).status, 'NOT_FOUND');
     assert.deepEqual(await findMissing(pull, [whole.digest]), [whole.digest.hash]);
+    // What had been put together by then is gone.
+    await eventually(async () => (await readdir(join(weir.volume, 'tmp'))).length === 0);
   });
 });
