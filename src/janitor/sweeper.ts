@@ -1,21 +1,18 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/observer.ts';
-import { sweepChunkings } from '../store/chunkings.ts';
-import { blobPrefixes, type Layout } from '../store/layout.ts';
+import type { Layout } from '../store/layout.ts';
+import { sweepMarks } from '../store/process-marks.ts';
 import { sweepTemporaryFiles, type TemporaryAges } from '../store/temporary-files.ts';
 
-/** Removes what died with its process or its blob: one pass, with a log line when there was something. Returns how many files. */
+/** Removes what died with its process: one pass, with a log line when there was something. Returns how many files. */
 export async function sweep(
   layout: Layout,
   ages: TemporaryAges,
   clock: Clock,
   logger: Logger,
 ): Promise<number> {
+  await sweepMarks(layout, clock);
   const removed = await sweepTemporaryFiles(layout, ages, clock);
   if (removed > 0) logger.info('removed temporary files that nobody finished', { removed });
-  // One folder in 256 each time: there may be many, and nobody waits for it.
-  const prefix = blobPrefixes[Math.floor(Math.random() * blobPrefixes.length)] ?? '00';
-  const chunkings = await sweepChunkings(layout, prefix, clock);
-  if (chunkings > 0) logger.info('removed chunkings of blobs that are gone', { removed: chunkings });
-  return removed + chunkings;
+  return removed;
 }

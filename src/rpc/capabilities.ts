@@ -6,26 +6,25 @@ import {
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
 import { fastCdcParams, repMaxCdcParams } from '../core/chunking-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
-import type { Role } from '../core/observer.ts';
+import type { WithCaller } from './caller.ts';
 import { maxBatchBytes } from './limits.ts';
 
 /** build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. */
-export function capabilitiesService(role: Role): CapabilitiesServiceImplementation {
+export function capabilitiesService(): CapabilitiesServiceImplementation<WithCaller> {
   return {
-    getCapabilities(request) {
+    getCapabilities(request, { caller }) {
       parseInstanceName(request.instanceName);
       return Promise.resolve({
         cacheCapabilities: {
           digestFunctions: digestFunctions.map(digestFunctionValue),
-          // There is no action cache here, so nobody may update one, on either listener.
-          actionCacheUpdateCapabilities: { updateEnabled: false },
+          actionCacheUpdateCapabilities: { updateEnabled: caller.role === 'push' },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
           symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
           supportedCompressors: [Compressor_Value.ZSTD],
           supportedBatchUpdateCompressors: [Compressor_Value.ZSTD],
           maxCasBlobSizeBytes: 0n,
           splitBlobSupport: true,
-          spliceBlobSupport: role === 'push',
+          spliceBlobSupport: caller.role === 'push',
           fastCdc2020Params: {
             avgChunkSizeBytes: BigInt(fastCdcParams.avgChunkSizeBytes),
             seed: fastCdcParams.seed,

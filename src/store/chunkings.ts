@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { maxChunks, type Chunking } from '../core/chunk-store.ts';
-import { type ChunkingFunction, chunkingFacts, chunkingFunctions } from '../core/chunking-function.ts';
-import type { Clock } from '../core/clock.ts';
-import { blobName, type Digest, digestText, parseBlobName, parseDigest } from '../core/digest.ts';
+import { type ChunkingFunction, chunkingFacts } from '../core/chunking-function.ts';
+import { blobName, type Digest, digestText, parseDigest } from '../core/digest.ts';
 import { SplitBlobResponse } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import {
   createNew,
@@ -17,6 +14,7 @@ import {
 } from './durable-file.ts';
 import { hashOf } from './hashing.ts';
 import type { Layout } from './layout.ts';
+import type { Leases } from './leases.ts';
 import type { Space } from './space.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
@@ -39,15 +37,18 @@ export interface Chunkings {
   remember(blob: Digest, chunking: Chunking): Promise<void>;
 }
 
-export function chunkingFiles(layout: Layout, space: Space): Chunkings {
+export function chunkingFiles(layout: Layout, leases: Leases, space: Space): Chunkings {
   const pathOf = (blob: Digest, chunkingFunction: ChunkingFunction) =>
     layout.chunking(chunkingFacts(chunkingFunction).id, blobName(blob));
 
   async function recall(blob: Digest, chunkingFunction: ChunkingFunction): Promise<Chunking | undefined> {
-    const stored = await readStored(pathOf(blob, chunkingFunction));
+    const path = pathOf(blob, chunkingFunction);
+    const stored = await readStored(path);
     if (stored === undefined || stored.length < sealBytes) return undefined;
     const message = stored.subarray(sealBytes);
     if (!stored.subarray(0, sealBytes).equals(sealOf(blob, message))) return undefined;
+    // It goes with what was used longest ago. Should it be gone by now: what it says is still true.
+    await leases.touchFile(path);
     const chunks = SplitBlobResponse.decode(message).chunkDigests.map((digest) =>
       parseDigest(digest, blob.digestFunction),
     );
@@ -62,7 +63,7 @@ export function chunkingFiles(layout: Layout, space: Space): Chunkings {
     const bytes = Buffer.concat([sealOf(blob, message), message]);
     const temporary = layout.temporaryFile(randomUUID());
     try {
-      await space.take(bytes.length, 1);
+      await space.expectRoomFor(bytes.length);
       const handle = await createNew(temporary, blobMode);
       try {
         await writeFully(handle, bytes, 0);
@@ -99,51 +100,4 @@ async function readStored(path: string): Promise<Buffer | undefined> {
 function sealOf(blob: Digest, message: Uint8Array): Buffer {
   const sealed = Buffer.concat([Buffer.from(`${digestText(blob)}\n`), message]);
   return Buffer.from(hashOf('sha256', sealed), 'hex');
-}
-
-/** A chunking may be a moment earlier than its blob. Milliseconds. */
-const orphanAge = 3_600_000;
-
-/**
- * Removes the chunkings of blobs that are not here any more, in the folders of this prefix (one of
- * blobPrefixes): a pass over all of them is a pass over all prefixes. Returns how many.
- */
-export async function sweepChunkings(layout: Layout, prefix: string, clock: Clock): Promise<number> {
-  let removed = 0;
-  try {
-    for (const chunkingFunction of chunkingFunctions) {
-      const folder = layout.chunkingFolder(chunkingFacts(chunkingFunction).id, prefix);
-      for (const text of await namesIn(folder)) {
-        const name = parseBlobName(text);
-        const path = join(folder, text);
-        if (name !== undefined && (await ageOf(layout.blob(name), clock)) !== undefined) continue;
-        if (((await ageOf(path, clock)) ?? 0) < orphanAge) continue;
-        await discard(path);
-        removed++;
-      }
-    }
-  } catch (error) {
-    throw volumeError(error, 'sweeping chunkings');
-  }
-  return removed;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
-  }
-}
-
-/** By ctime; undefined for what is gone or is not a file. */
-async function ageOf(path: string, clock: Clock): Promise<number | undefined> {
-  try {
-    const stats = await lstat(path);
-    return stats.isFile() ? clock() - stats.ctimeMs : undefined;
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
 }

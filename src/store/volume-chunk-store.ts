@@ -3,17 +3,26 @@ import { CacheError } from '../core/cache-error.ts';
 import { type Chunking, type ChunkStore, maxChunks } from '../core/chunk-store.ts';
 import { type ChunkingFunction, chunkingFacts, chunkingFunctions } from '../core/chunking-function.ts';
 import { type Digest, digestText } from '../core/digest.ts';
+import { slots } from '../core/slots.ts';
 import type { Chunkings } from './chunkings.ts';
 import { concatenate } from './splicing.ts';
 import { storeChunks } from './splitting.ts';
-import { turns } from './turns.ts';
 
 /** Blobs that are cut or put together at once: each holds a few MiB and keeps a disk busy. */
 const worksAtOnce = 4;
 
 /** Chunks are blobs like others; which of them make a blob is in small files beside them. */
 export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkStore {
-  const works = turns(worksAtOnce);
+  const works = slots(worksAtOnce);
+
+  async function inTurn<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const release = await works.take(signal);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
 
   async function isHere(digests: readonly Digest[], signal?: AbortSignal): Promise<boolean> {
     return (await blobs.findMissing(digests, signal)).length === 0;
@@ -99,7 +108,7 @@ export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkS
       const chunking = await stored(blob, candidatesFor(chunkingFunction), signal);
       if (chunking !== undefined) return chunking;
       const wanted = chunkingFunction === 'unknown' ? 'fast-cdc-2020' : chunkingFunction;
-      return await works.take(async () => {
+      return await inTurn(async () => {
         // Somebody else may have had the same blob split while this call waited.
         return (await stored(blob, [wanted], signal)) ?? (await compute(blob, wanted, signal));
       }, signal);
@@ -112,7 +121,7 @@ export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkS
       // Empty chunks add nothing, and clients that are given one stop there.
       const chunks = given.filter(({ sizeBytes }) => sizeBytes > 0);
       const chunking = { chunkingFunction, chunks };
-      await works.take(async () => {
+      await inTurn(async () => {
         const present = await isHere([blob], signal);
         const known = isWhole(chunks, blob) || (await isStored(blob, chunking));
         if (present && known) return;
