@@ -99,7 +99,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, assets, actions, trees } = volume;
+  const { blobs, references, assets, actions, trees, chunks } = volume;
   const { indexOnly } = options.volume;
   const listeners: Listener[] = [];
   let ops: Server | undefined;
@@ -130,6 +130,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
           assets,
           actions,
           trees,
+          chunks,
           indexOnly,
           health,
           observer,

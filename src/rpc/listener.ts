@@ -9,6 +9,7 @@ import { cannotListen } from '../core/listen-error.ts';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
@@ -58,6 +59,7 @@ export interface ListenerParts {
   readonly references: ReferenceStore;
   readonly assets: AssetStore;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly actions: ActionCache;
   /** Set where only names are kept: what needs blobs is not offered then. */
   readonly indexOnly: boolean;
@@ -106,7 +108,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, assets, actions, trees, observer, logger } = parts;
+  const { blobs, references, assets, actions, trees, chunks, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -125,7 +127,7 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
   server.add(
     withFewFields(ContentAddressableStorageDefinition),
-    contentAddressableStorageService(blobs, trees, observer),
+    contentAddressableStorageService(blobs, trees, chunks, observer),
   );
   server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));

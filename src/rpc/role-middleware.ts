@@ -14,6 +14,7 @@ const readMethods = new Set([
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/GetTree',
+  '/build.bazel.remote.execution.v2.ContentAddressableStorage/SplitBlob',
   '/buildstream.v2.ReferenceStorage/GetReference',
   '/buildstream.v2.ReferenceStorage/Status',
   '/google.bytestream.ByteStream/QueryWriteStatus',

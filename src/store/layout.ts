@@ -21,6 +21,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
  *
@@ -52,6 +53,8 @@ export interface Layout {
   asset(instanceName: InstanceName, kind: AssetKind, id: string): string;
   quarantined(name: BlobName): string;
   trashed(run: string, name: BlobName): string;
+  /** `id` names a chunking function and its parameters. */
+  chunking(id: string, name: BlobName): string;
 }
 
 /** How the names of our own temporary files begin. */
@@ -100,6 +103,10 @@ export function layoutOf(root: string): Layout {
       join(own, 'assets', instanceFolder(instanceName), kind, id.slice(0, 2), id),
     quarantined: (name) => join(own, 'quarantine', name),
     trashed: (run, name) => join(own, 'trash', run, name),
+    chunking: (id, name) => {
+      const hashAt = name.indexOf('-') + 1;
+      return join(own, 'chunkings', id, name.slice(hashAt, hashAt + 2), name);
+    },
   };
 }
 

@@ -4,12 +4,14 @@ import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { instantOf } from '../core/instant.ts';
 import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { chunkingFiles } from './chunkings.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
@@ -24,6 +26,7 @@ import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
+import { volumeChunkStore } from './volume-chunk-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 
@@ -49,6 +52,7 @@ export interface Volume {
   readonly assets: AssetStore;
   readonly actions: ActionCache;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly space: Space;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
@@ -86,6 +90,7 @@ export async function openVolume(
     if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
     return undefined;
   });
+  const chunks = volumeChunkStore(blobs, chunkingFiles(layout, leases, space));
   return {
     layout,
     blobs,
@@ -93,6 +98,7 @@ export async function openVolume(
     assets: withReferenceAssets(assets, references, leasedUntil),
     actions,
     trees,
+    chunks,
     space,
     cutOff: mark?.cutOff ?? false,
     renewMark: async () => await mark?.renew(),

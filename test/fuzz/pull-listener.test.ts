@@ -6,6 +6,8 @@ import {
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
   GetTreeRequest,
+  SpliceBlobRequest,
+  SplitBlobRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import {
@@ -23,7 +25,7 @@ import { downloadName, putBatch, randomBlob, uploadName } from '../support/wire.
 
 const key = 'project/element/key';
 /** What the push port may do and the pull port must not. */
-const writes = ['/Write', '/BatchUpdateBlobs', '/UpdateReference'];
+const writes = ['/Write', '/BatchUpdateBlobs', '/SpliceBlob', '/UpdateReference'];
 /** What a proxy says of a client that has shown a certificate; and other words that open doors elsewhere. */
 const claims: Record<string, string>[] = [
   {},
@@ -72,6 +74,13 @@ for (const tcp of [false, true]) {
           }),
           BatchUpdateBlobsRequest.encode({ ...common, requests: [{ digest, data, compressor: 0 }] }),
           GetTreeRequest.encode({ ...common, rootDigest: digest, pageSize: 1, pageToken: '' }),
+          SplitBlobRequest.encode({ ...common, blobDigest: digest, chunkingFunction: 1 }),
+          SpliceBlobRequest.encode({
+            ...common,
+            blobDigest: digest,
+            chunkDigests: [digest],
+            chunkingFunction: 0,
+          }),
           GetReferenceRequest.encode({ instanceName: '', key }),
           UpdateReferenceRequest.encode({
             instanceName: '',
