@@ -1,4 +1,4 @@
-import type { Logger, Observer } from '../core/observer.ts';
+import { identityFields, type Logger, type Observer } from '../core/observer.ts';
 
 /** However many uploads are refused: one line in so many milliseconds, which counts them. */
 const refusalLineEveryMs = 60_000;
@@ -11,11 +11,13 @@ export function withLog(observer: Observer, logger: Logger): Observer {
     ...observer,
     pushed(push) {
       observer.pushed(push);
-      const { identity, ...what } = push;
+      const { identity, request, ...what } = push;
       logger.info('pushed', {
         ...what,
-        fingerprint: identity?.fingerprint ?? '',
-        subject: identity?.subject ?? '',
+        fingerprint: '',
+        subject: '',
+        ...(identity && identityFields(identity)),
+        ...request,
       });
     },
     doubted(blob, doubt) {
