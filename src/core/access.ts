@@ -47,7 +47,9 @@ export function decideAccess(credentials: Credentials, rules: AccessRules): Acce
   const identity: Identity | undefined = certificate ?? (token && { kind: 'token', name: token.name });
   if (listener === 'pull') {
     if (identity === undefined && rules.pullAccess === 'token')
-      return refusal('pulling here needs an access token and none was sent; send authorization: Bearer TOKEN');
+      return refusal(
+        'pulling here needs an access token and none was sent; send authorization: Bearer TOKEN',
+      );
     return { role: 'pull', identity };
   }
   if (certificate !== undefined) return { role: 'push', identity };

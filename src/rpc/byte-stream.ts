@@ -42,7 +42,8 @@ export function byteStreamService(
     const left = digest.sizeBytes - offset;
     const length = request.readLimit === 0n || request.readLimit > left ? left : Number(request.readLimit);
     const reading = await blobs.read(digest, offset, length).catch((error: unknown) => {
-      if (error instanceof CacheError && error.kind === 'not-found') observer.lookedUp('read', caller.tool, 0, 1);
+      if (error instanceof CacheError && error.kind === 'not-found')
+        observer.lookedUp('read', caller.tool, 0, 1);
       throw error;
     });
     observer.lookedUp('read', caller.tool, 1, 0);

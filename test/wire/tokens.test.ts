@@ -201,7 +201,11 @@ describe('a server without tokens', () => {
 
 describe('the list of tokens', () => {
   const site = ground();
-  const known = async (client: Clients) => await reads(client).then(() => true, () => false);
+  const known = async (client: Clients) =>
+    await reads(client).then(
+      () => true,
+      () => false,
+    );
 
   test('is taken over when it is replaced, on connections that are open', async () => {
     const path = await site.list('replaced', pushToken.line);
