@@ -35,7 +35,7 @@ export function parseAccessTokens(text: string): { tokens: AccessToken[]; findin
   for (const [index, content] of text.split(/\r?\n/).entries()) {
     const line = index + 1;
     const words = content
-      .replace(/#.*/, '')
+      .replace(/#.*/s, '')
       .split(/\s+/)
       .filter((word) => word !== '');
     if (words.length === 0) continue;
@@ -69,7 +69,7 @@ function parseWords([name = '', role = '', hash = '', ...more]: readonly string[
 }
 
 /** How the list knows a token: its SHA-256. Tokens are long and random, so nothing slower is needed. */
-export function hashOfToken(token: string): Buffer {
+function hashOfToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 

@@ -266,7 +266,14 @@ describe('the list of tokens', () => {
   const losses: [what: string, lose: (path: string) => Promise<void>, logged: RegExp][] = [
     ['vanishes', (path) => rm(path), /ENOENT/],
     ['is emptied', (path) => writeFile(path, ''), /there are no access tokens/],
-    ['becomes a folder', (path) => rm(path).then(() => mkdir(path).then(() => {})), /it is no file/],
+    [
+      'becomes a folder',
+      async (path) => {
+        await rm(path);
+        await mkdir(path);
+      },
+      /it is no file/,
+    ],
   ];
   for (const [what, lose, logged] of losses) {
     test(`lets nobody in when it ${what}, until it is back; others are served`, async () => {
