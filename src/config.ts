@@ -61,6 +61,15 @@ export const settings = {
     default: '127.0.0.1:11080',
     desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
   }),
+  TOKENS_FILE: str({
+    default: 'none',
+    desc: 'list of hashed access tokens, taken over when it changes; none: tokens are ignored',
+  }),
+  PULL_ACCESS: str({
+    choices: ['anyone', 'token'] as const,
+    default: 'anyone',
+    desc: 'who may read on the pull listener: anyone, or who has a token',
+  }),
   PUSH_HINT: str({
     default: 'port 11002 with a client certificate',
     desc: 'what a push on the pull listener is told to use',
@@ -109,6 +118,8 @@ export interface Config {
   readonly pullListen: string;
   readonly pushListen: string | undefined;
   readonly opsListen: string | undefined;
+  readonly tokensFile: string | undefined;
+  readonly pullAccess: 'anyone' | 'token';
   readonly pushHint: string;
   readonly leaseSeconds: number;
   readonly indexOnly: boolean;
@@ -139,11 +150,15 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       if (lines.length > 0) throw new ConfigError(lines.join('\n'));
     },
   });
+  if (checked.PULL_ACCESS === 'token' && checked.TOKENS_FILE === 'none')
+    throw new ConfigError('PULL_ACCESS: token needs TOKENS_FILE, or nobody could read');
   return Object.freeze({
     volume: checked.VOLUME,
     pullListen: checked.PULL_LISTEN,
     pushListen: checked.PUSH_LISTEN || undefined,
     opsListen: checked.OPS_LISTEN || undefined,
+    tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
+    pullAccess: checked.PULL_ACCESS,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
     indexOnly: checked.INDEX_ONLY,

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { type AppOptions, startApp } from '../app.ts';
+import { openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { reloadableCredentials } from '../rpc/tls.ts';
@@ -138,6 +139,7 @@ async function listenerOptions(options: Options, logger: Logger): Promise<Listen
   const common = {
     role: options.enablePush ? ('push' as const) : ('pull' as const),
     address: `[::]:${options.port}`,
+    access: openAccess,
     pushHint: 'a server that was started with --enable-push',
     reflection: false,
   };

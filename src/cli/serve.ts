@@ -1,10 +1,13 @@
 import { Command } from 'commander';
 import { type App, type AppOptions, startApp } from '../app.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config.ts';
+import { type AccessRules, openAccess } from '../core/access.ts';
+import type { Logger } from '../core/observer.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { runUntilStopped } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
 import { exitCodes } from './exit-codes.ts';
+import { watchTokensFile } from './tokens-file.ts';
 
 /** `weir serve`: the server, configured by its environment. */
 export function serveCommand(): Command {
@@ -27,7 +30,7 @@ async function serve(): Promise<void> {
   }
   const logger = winstonLogger({ level: config.logLevel, format: config.logFormat });
   try {
-    const app = await startApp(appOptions(config), logger);
+    const app = await startApp(appOptions(config, await accessRules(config, logger)), logger);
     runUntilStopped(app, logger);
     process.stdout.write(banner(config, app));
     logger.info('serving', {
@@ -44,7 +47,12 @@ async function serve(): Promise<void> {
   }
 }
 
-function appOptions(config: Config): AppOptions {
+async function accessRules({ tokensFile, pullAccess }: Config, logger: Logger): Promise<AccessRules> {
+  if (tokensFile === undefined) return openAccess;
+  return { tokens: await watchTokensFile(tokensFile, logger), pullAccess };
+}
+
+function appOptions(config: Config, access: AccessRules): AppOptions {
   return {
     volume: {
       root: config.volume,
@@ -54,8 +62,8 @@ function appOptions(config: Config): AppOptions {
       quotaBytes: config.quotaBytes,
     },
     listeners: [
-      listener(config, 'pull', config.pullListen),
-      ...(config.pushListen === undefined ? [] : [listener(config, 'push', config.pushListen)]),
+      listener(config, access, 'pull', config.pullListen),
+      ...(config.pushListen === undefined ? [] : [listener(config, access, 'push', config.pushListen)]),
     ],
     opsListen: config.opsListen,
     leaseMs: config.leaseSeconds * 1000,
@@ -64,10 +72,15 @@ function appOptions(config: Config): AppOptions {
   };
 }
 
-function listener(config: Config, role: ListenerOptions['role'], address: string): ListenerOptions {
+function listener(
+  config: Config,
+  access: AccessRules,
+  role: ListenerOptions['role'],
+  address: string,
+): ListenerOptions {
   // Only the proxy reaches a socket file, so what it says of the client is believed there and nowhere else.
   const identified = address.startsWith('unix:');
-  return { role, address, identified, pushHint: config.pushHint, reflection: config.reflection };
+  return { role, address, identified, access, pushHint: config.pushHint, reflection: config.reflection };
 }
 
 /** How to use this server from BuildStream; nothing where a proxy stands in front and knows the addresses. */

@@ -73,12 +73,12 @@ export function contentAddressableStorageService(
   }
 
   return {
-    async findMissingBlobs(request, { signal }) {
+    async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const digests = request.blobDigests.map((digest) => parseDigest(digest, digestFunction));
       const missing = await blobs.findMissing(digests, signal);
       const asked = new Set(digests.map(digestText)).size;
-      observer.lookedUp('blob', asked - missing.length, missing.length);
+      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 
@@ -91,8 +91,8 @@ export function contentAddressableStorageService(
         concurrency: blobsAtOnce,
       });
       const hits = responses.filter(({ status }) => status?.code === 0).length;
-      observer.lookedUp('read', hits, responses.length - hits);
-      observer.sent(service, caller.role, totalBytes(responses));
+      observer.lookedUp('read', caller.tool, hits, responses.length - hits);
+      observer.sent(service, caller.listener, totalBytes(responses));
       return { responses };
     },
 
@@ -103,7 +103,7 @@ export function contentAddressableStorageService(
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
       checkBatch(updates.map(({ data }) => data.length));
       const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
-      observer.received(service, caller.role, totalBytes(updates));
+      observer.received(service, caller.listener, totalBytes(updates));
       return { responses };
     },
 

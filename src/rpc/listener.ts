@@ -5,6 +5,7 @@ import { createServer, type Server } from 'nice-grpc';
 import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import type { AccessRules } from '../core/access.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
@@ -47,6 +48,8 @@ export interface ListenerOptions {
   readonly address: string;
   /** Set when the identity headers come from our own TLS, in front of us or in this process. */
   readonly identified: boolean;
+  /** Who is let in. */
+  readonly access: AccessRules;
   /** Set to terminate TLS here. */
   readonly credentials?: ServerCredentials;
   readonly pushHint: string;
@@ -118,7 +121,7 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   })
     // Outermost first: each sees what those behind it made of the call.
     .use(prometheusServerMiddleware())
-    .use(callerMiddleware(options.role, options.identified))
+    .use(callerMiddleware(options.role, options.identified, options.access))
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint))

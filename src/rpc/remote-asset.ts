@@ -53,7 +53,7 @@ export function remoteAssetFetchService(
   assets: AssetStore,
   observer: Observer,
 ): FetchServiceImplementation<WithCaller> {
-  async function fetch(kind: AssetKind, request: FetchRequest, signal: AbortSignal) {
+  async function fetch(kind: AssetKind, request: FetchRequest, caller: Caller, signal: AbortSignal) {
     const names = assetNames(kind, request);
     const wanted = {
       oldestContentAccepted: parseInstant(request.oldestContentAccepted, 'oldest_content_accepted'),
@@ -62,20 +62,20 @@ export function remoteAssetFetchService(
     for (const name of names) {
       const found = await assets.fetch(name, wanted, signal);
       if (found === undefined) continue;
-      observer.lookedUp('asset', 1, 0);
+      observer.lookedUp('asset', caller.tool, 1, 0);
       return answer(name, found);
     }
-    observer.lookedUp('asset', 0, 1);
+    observer.lookedUp('asset', caller.tool, 0, 1);
     throw new CacheError('not-found', `the ${kind} ${quotedUris(names)} is not here, or not whole`);
   }
 
   return {
-    async fetchBlob(request, { signal }) {
-      const { digest, ...rest } = await fetch('blob', request, signal);
+    async fetchBlob(request, { caller, signal }) {
+      const { digest, ...rest } = await fetch('blob', request, caller, signal);
       return { ...rest, blobDigest: digest };
     },
-    async fetchDirectory(request, { signal }) {
-      const { digest, ...rest } = await fetch('directory', request, signal);
+    async fetchDirectory(request, { caller, signal }) {
+      const { digest, ...rest } = await fetch('directory', request, caller, signal);
       return { ...rest, rootDirectoryDigest: digest };
     },
   };
@@ -103,6 +103,7 @@ export function remoteAssetPushService(
       bytes,
       missing,
       identity: caller.identity,
+      request: caller.request,
     });
     return {};
   }

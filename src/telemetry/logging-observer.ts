@@ -1,4 +1,4 @@
-import type { Logger, Observer } from '../core/observer.ts';
+import { identityFields, type Logger, type Observer } from '../core/observer.ts';
 
 /** However many uploads are refused: one line in so many milliseconds, which counts them. */
 const refusalLineEveryMs = 60_000;
@@ -11,13 +11,15 @@ export function withLog(observer: Observer, logger: Logger): Observer {
     ...observer,
     pushed(push) {
       observer.pushed(push);
-      const { identity, missing, ...what } = push;
+      const { identity, missing, request, ...what } = push;
       const whole = missing.length === 0;
       logger[whole ? 'info' : 'warn'](whole ? 'pushed' : 'pushed before all of it was here', {
         ...what,
         ...(!whole && { missing: missing.length, firstMissing: missing[0] }),
-        fingerprint: identity?.fingerprint ?? '',
-        subject: identity?.subject ?? '',
+        fingerprint: '',
+        subject: '',
+        ...(identity && identityFields(identity)),
+        ...request,
       });
     },
     doubted(blob, doubt) {
