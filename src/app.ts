@@ -4,6 +4,7 @@ import { HealthState } from 'nice-grpc-server-health';
 import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
+import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
@@ -13,6 +14,7 @@ import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
+import { clearSocketPath } from './rpc/socket-file.ts';
 import type { TemporaryAges } from './store/temporary-files.ts';
 import { openVolume, type VolumeOptions } from './store/volume.ts';
 import { withLog } from './telemetry/logging-observer.ts';
@@ -22,6 +24,8 @@ import { prometheusMetrics } from './telemetry/metrics.ts';
 export interface AppOptions {
   readonly volume: Omit<VolumeOptions, 'coalesceMs' | 'keepsUploads'>;
   readonly listeners: readonly ListenerOptions[];
+  /** The same store over the HTTP cache protocol. */
+  readonly httpListeners: readonly CacheListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
   /** How long a blob stays after any positive answer about it. */
@@ -34,6 +38,7 @@ export interface AppOptions {
 /** A running server. */
 export interface App {
   readonly listeners: readonly { role: Role; port: number }[];
+  readonly httpListeners: readonly { role: Role; port: number }[];
   readonly opsPort: number | undefined;
   /** Stops being ready, lets calls end or cuts them when the time is up, and resolves when nothing is under way. */
   stop(): Promise<void>;
@@ -91,14 +96,15 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, trees } = volume;
+  const { blobs, references, values, trees } = volume;
   const listeners: Listener[] = [];
+  const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;
 
   async function stop(): Promise<void> {
     draining = true;
     health.setStatus('unhealthy');
-    await drain(listeners, options.drainMs, logger);
+    await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
     await evictor?.stop();
@@ -111,6 +117,11 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   try {
     for (const listener of options.listeners) {
       listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+    }
+    for (const listener of options.httpListeners) {
+      if (listener.address.startsWith('unix:')) await clearSocketPath(listener.address.slice('unix:'.length));
+      const parts = { blobs, values, actions: undefined, observer, logger };
+      httpListeners.push(await openCacheListener(listener, parts));
     }
     if (options.opsListen !== undefined) {
       const sources = {
@@ -127,6 +138,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   }
   return {
     listeners: listeners.map(({ role, port }) => ({ role, port })),
+    httpListeners: httpListeners.map(({ role, port }) => ({ role, port })),
     opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
     stop,
   };
@@ -143,7 +155,11 @@ function readinessOf(
 }
 
 /** Lets calls end by themselves; those that have not when the time is up are cut. */
-async function drain(listeners: readonly Listener[], patienceMs: number, logger: Logger): Promise<void> {
+async function drain(
+  listeners: readonly Pick<Listener, 'drain' | 'cut'>[],
+  patienceMs: number,
+  logger: Logger,
+): Promise<void> {
   const timer = setTimeout(() => {
     logger.warn('calls were still under way when the time to drain was up; they are cut', {
       seconds: patienceMs / 1000,

@@ -114,6 +114,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
       headRoomMax: options.headRoomMax,
     },
     listeners: [await listenerOptions(options, logger)],
+    httpListeners: [],
     opsListen: undefined,
     leaseMs,
     uploadResumeMs: 600_000,

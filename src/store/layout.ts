@@ -18,6 +18,8 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
+ *     <root>/weir/values/<instance>/ab/cdef…  values of HTTP clients, by the SHA-256 of their keys: a serialised
+ *                                      Digest each; the folder of the instance without a name is =
  *
  * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
@@ -38,6 +40,8 @@ export interface Layout {
   reference(instanceName: InstanceName, key: ReferenceKey): string;
   /** Folder above all references of an instance: parents are made and synced up to here. */
   referenceRoot(instanceName: InstanceName): string;
+  /** The record of a client's value. */
+  value(instanceName: InstanceName, keyHash: string): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
   quarantined(name: BlobName): string;
@@ -47,6 +51,8 @@ export interface Layout {
 /** How the names of our own temporary files begin. */
 export const temporaryPrefix = 'weir-';
 export const keptPrefix = 'weir-kept-';
+/** Folder of the instance without a name, which no encoded name can be. */
+const unnamed = '=';
 export const layoutVersion = '1\n';
 
 export function layoutOf(root: string): Layout {
@@ -56,6 +62,7 @@ export function layoutOf(root: string): Layout {
   const own = join(root, 'weir');
   const referenceRoot = (instanceName: InstanceName) =>
     instanceName === '' ? referenceHeads : join(own, 'refs', encodeURIComponent(instanceName));
+  const instanceFolder = (instanceName: InstanceName) => encodeURIComponent(instanceName) || unnamed;
   const objectsOf = (digestFunction: string) =>
     digestFunction === 'sha256' ? objects : join(own, 'objects', digestFunction);
   const blobFolder = (name: BlobName) => {
@@ -76,6 +83,8 @@ export function layoutOf(root: string): Layout {
     objectsOf,
     reference: (instanceName, key) => join(referenceRoot(instanceName), key),
     referenceRoot,
+    value: (instanceName, keyHash) =>
+      join(own, 'values', instanceFolder(instanceName), keyHash.slice(0, 2), keyHash.slice(2)),
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
     quarantined: (name) => join(own, 'quarantine', name),

@@ -6,16 +6,19 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import type { ValueStore } from '../core/value-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { publishEmptyBlob } from './publish.ts';
+import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
+import { volumeValueStore } from './volume-value-store.ts';
 
 /** Settings of a volume. */
 export interface VolumeOptions extends SpaceLimits {
@@ -32,6 +35,7 @@ export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly values: ValueStore;
   readonly trees: TreeStore;
   readonly space: Space;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
@@ -53,8 +57,18 @@ export async function openVolume(
   const space = measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
-  const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  const durability = fileDurability(layout, observer);
+  const references = volumeReferenceStore(layout, leases, trees, durability);
+  const values = volumeValueStore(layout, volumeRecords(layout, leases), leases, durability);
+  return {
+    layout,
+    blobs,
+    references,
+    values,
+    trees,
+    space,
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {

@@ -18,7 +18,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-const kinds: readonly LookupKind[] = ['blob', 'read', 'reference'];
+const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
@@ -46,7 +46,7 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference) and result.',
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action: results by key, reference) and result.',
     labelNames: ['kind', 'result'],
     registers,
   });
@@ -64,8 +64,14 @@ function countingObserver(registry: Registry): Observer {
   });
   const inFlight = new Gauge({
     name: 'weir_calls_in_flight',
-    help: 'gRPC calls under way, by listener.',
+    help: 'Calls under way, by listener.',
     labelNames: ['listener'],
+    registers,
+  });
+  const httpRequests = new Counter({
+    name: 'weir_http_requests_total',
+    help: 'Requests of the HTTP cache protocol, by method, status and listener.',
+    labelNames: ['method', 'status', 'listener'],
     registers,
   });
   const pushes = new Counter({
@@ -126,6 +132,7 @@ function countingObserver(registry: Registry): Observer {
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
     sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
+    httpAnswered: (method, status, listener) => httpRequests.inc({ method, status, listener }),
     pushed({ bytes }) {
       pushes.inc();
       pushedBytes.inc(bytes);
