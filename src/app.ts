@@ -8,7 +8,9 @@ import { type CacheListener, type CacheListenerOptions, openCacheListener } from
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
-import { type Evictor, startEvictor } from './janitor/evictor.ts';
+import { startEvictor } from './janitor/evictor.ts';
+import { janitorThread } from './janitor/janitor-thread.ts';
+import { startMeasurer } from './janitor/measurer.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
@@ -16,7 +18,7 @@ import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { clearSocketPath } from './rpc/socket-file.ts';
 import type { TemporaryAges } from './store/temporary-files.ts';
-import { openVolume, type VolumeOptions } from './store/volume.ts';
+import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { prometheusMetrics } from './telemetry/metrics.ts';
 
@@ -58,7 +60,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (blob: BlobName) => void = () => {};
-  let evictor: Evictor | undefined;
   const observer: Observer = {
     ...calls.observer,
     doubted(blob, reason) {
@@ -69,7 +70,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     },
     refusedForSpace(message) {
       calls.observer.refusedForSpace(message);
-      evictor?.lookNow();
     },
   };
 
@@ -83,12 +83,20 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (blob) => scrubber.doubt(blob);
   const watch = startVolumeWatch(volume, logger);
-  metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });
+  metrics.watchVolume({
+    usage: () => volume.space.usage(),
+    isWritable: () => watch.state().writable,
+    quota: () => quotaOf(volume),
+  });
 
+  const thread = janitorThread(volume.layout.root);
+  const measurer =
+    options.volume.quotaBytes === undefined ? undefined : startMeasurer(thread, volume.space, logger);
   // Where nobody can push, nothing may be removed either.
-  if (options.listeners.some(({ role }) => role === 'push')) {
-    evictor = startEvictor(volume, lease, observer, logger);
-  }
+  const evictor = options.listeners.some(({ role }) => role === 'push')
+    ? startEvictor(volume, lease, thread, observer, logger)
+    : undefined;
+  const renewing = every(hour, () => volume.renewMark(), logger);
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
   const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
@@ -96,7 +104,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, values, trees } = volume;
+  const { blobs, intakes, references, actions, values, trees } = volume;
   const listeners: Listener[] = [];
   const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;
@@ -107,20 +115,26 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
+    renewing.stop();
+    measurer?.stop();
+    await thread.stop();
     await evictor?.stop();
     watch.stop();
     await scrubber.stop();
+    await volume.close();
     ops?.close();
     ops?.closeAllConnections();
   }
 
   try {
     for (const listener of options.listeners) {
-      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+      listeners.push(
+        await openListener(listener, { blobs, references, actions, trees, health, observer, logger }),
+      );
     }
     for (const listener of options.httpListeners) {
       if (listener.address.startsWith('unix:')) await clearSocketPath(listener.address.slice('unix:'.length));
-      const parts = { blobs, values, actions: undefined, observer, logger };
+      const parts = { blobs, intakes, values, actions, observer, logger };
       httpListeners.push(await openCacheListener(listener, parts));
     }
     if (options.opsListen !== undefined) {
@@ -142,6 +156,11 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
     stop,
   };
+}
+
+function quotaOf({ space }: Volume): { limitBytes: number; usedBytes: number } | undefined {
+  if (space.quotaBytes === undefined) return undefined;
+  return { limitBytes: space.quotaBytes, usedBytes: Math.round(space.used.current()) };
 }
 
 /** Reads go on while uploads cannot be taken: only a volume that does not answer keeps traffic away. */

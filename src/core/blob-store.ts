@@ -1,5 +1,4 @@
 import type { BlobName, Digest } from './digest.ts';
-import type { DigestFunction } from './digest-function.ts';
 
 /** Why a blob is doubted: its size on disk is not the one asked for, or its bytes do not give its hash. */
 export type Doubt = 'wrong-size' | 'wrong-bytes' | 'unreadable';
@@ -56,12 +55,6 @@ export interface BlobStore {
    * undefined for all others, which read() gives. The blob is leased.
    */
   fileFor(digest: Digest): Promise<string | undefined>;
-
-  /**
-   * Begins an upload whose size is known only at its end, and its hash too unless it is given.
-   * Rejects with 'resource-exhausted' for want of room.
-   */
-  openIntake(digestFunction: DigestFunction, hash?: string): Promise<Intake>;
 }
 
 /** Bytes before each chunk of a BlobReading that are nobody's: room for the envelope of a message. */
@@ -91,15 +84,4 @@ export interface Upload {
    * `resumable` and worth it; resolves with how many bytes that is.
    */
   leave(resumable: boolean): Promise<number>;
-}
-
-/** Bytes on their way in that become a blob when they have ended. Exactly one of finish() and leave() ends it. */
-export interface Intake {
-  write(chunk: Uint8Array): Promise<void>;
-
-  /** Publishes: visible, whole and leased when it resolves with what the bytes are. Rejects with 'digest-mismatch' where another hash was announced, and leaves nothing. */
-  finish(): Promise<Digest>;
-
-  /** Gives up and leaves nothing. */
-  leave(): Promise<void>;
 }

@@ -46,8 +46,8 @@ export interface Observer {
   doubted(blob: BlobName, doubt: Doubt): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
-  /** A pass of eviction: blobs and bytes on disk that went, and how long the youngest of them had not been used. */
-  evicted(outcome: { blobs: number; bytes: number; youngestIdleMs: number }): void;
+  /** A pass of eviction: blobs, records and bytes on disk that went, and how long the youngest blob had not been used. */
+  evicted(outcome: { blobs: number; records: number; bytes: number; youngestIdleMs: number }): void;
   /** An upload was refused for want of room; the message has the numbers. */
   refusedForSpace(message: string): void;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { BlobStore, Intake } from '../core/blob-store.ts';
+import type { BlobIntake, BlobIntakes } from '../core/blob-intake.ts';
+import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestOf, quote } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
@@ -14,7 +15,7 @@ import { sendBlob } from './send-blob.ts';
 type BlobPath = Extract<CachePath, { space: 'cas' }>;
 
 /** /cas: blobs by their hash. */
-export function blobRequests(blobs: BlobStore, observer: Observer) {
+export function blobRequests(blobs: BlobStore, intakes: BlobIntakes, observer: Observer) {
   async function get(exchange: Exchange, { blob, name }: BlobPath): Promise<void> {
     const kind = exchange.request.method === 'HEAD' ? 'blob' : 'read';
     try {
@@ -65,23 +66,38 @@ export function blobRequests(blobs: BlobStore, observer: Observer) {
   }
 
   async function putUntilEnd(exchange: Exchange, { blob }: BlobPath, compressed: boolean): Promise<void> {
-    const intake = await blobs.openIntake(blob.digestFunction, blob.hash);
+    const intake = await intakes.begin(blob.digestFunction, undefined);
     const body = bodyOf(exchange, observer);
-    await receive(intake, compressed ? zstdDecompressed(body, exchange.signal) : body);
+    try {
+      await receive(intake, compressed ? zstdDecompressed(body, exchange.signal) : body, (received) => {
+        if (received.hash === blob.hash) return;
+        const sentence = `the bytes sent have the hash ${received.hash}, not ${blob.hash}; nothing was stored`;
+        throw new CacheError('digest-mismatch', sentence);
+      });
+    } catch (error) {
+      if (error instanceof CacheError && error.kind === 'digest-mismatch') observer.uploadMismatched();
+      throw error;
+    }
   }
 
   return { get, put };
 }
 
-/** Takes in all of a body and resolves with what it is; leaves nothing of one that breaks off. */
-export async function receive(intake: Intake, body: AsyncIterable<Uint8Array>): Promise<Digest> {
+/** Takes in all of a body and resolves with what it is; leaves nothing of one that breaks off or that `check` throws at. */
+export async function receive(
+  intake: BlobIntake,
+  body: AsyncIterable<Uint8Array>,
+  check: (received: Digest) => void = () => {},
+): Promise<Digest> {
   try {
     for await (const chunk of body) await intake.write(chunk);
-  } catch (error) {
-    await intake.leave();
-    throw error;
+    const digest = await intake.seal();
+    check(digest);
+    await intake.publish();
+    return digest;
+  } finally {
+    await intake.abandon();
   }
-  return await intake.finish();
 }
 
 function encodingOf({ request }: Exchange) {

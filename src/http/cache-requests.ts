@@ -45,7 +45,7 @@ export async function answerCacheRequest(
 
 async function answer(exchange: Exchange, method: Method, path: CachePath, parts: CacheParts): Promise<void> {
   if (path.space === 'cas') {
-    const { get, put } = blobRequests(parts.blobs, parts.observer);
+    const { get, put } = blobRequests(parts.blobs, parts.intakes, parts.observer);
     await (method === 'PUT' ? put : get)(exchange, path);
   } else {
     const { get, put } = valueRequests(parts);

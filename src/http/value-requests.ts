@@ -1,4 +1,5 @@
 import type { ActionCache } from '../core/action-cache.ts';
+import type { BlobIntakes } from '../core/blob-intake.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestOf, quote } from '../core/digest.ts';
@@ -27,9 +28,9 @@ const longResults = slots(1);
 /** What /ac stands on. */
 export interface ValueParts {
   readonly blobs: BlobStore;
+  readonly intakes: BlobIntakes;
   readonly values: ValueStore;
-  /** Undefined where all that is kept under /ac is of the clients' own kind. */
-  readonly actions: ActionCache | undefined;
+  readonly actions: ActionCache;
   readonly observer: Observer;
 }
 
@@ -37,11 +38,11 @@ export interface ValueParts {
  * /ac: results of actions by the action's hash, which are whole or not given at all, and everything else by a
  * key of the client's, whose bytes are a blob like any other.
  */
-export function valueRequests({ blobs, values, actions, observer }: ValueParts) {
+export function valueRequests({ blobs, intakes, values, actions, observer }: ValueParts) {
   async function get(exchange: Exchange, path: ValuePath): Promise<void> {
     try {
       const result =
-        path.action && (await actions?.get(path.instanceName, keyOf(path.action), exchange.signal));
+        path.action && (await actions.get(path.instanceName, keyOf(path.action), exchange.signal));
       if (result !== undefined) return sendResult(exchange, result);
       const digest = await values.get(path.instanceName, path.key);
       if (digest === undefined) throw new CacheError('not-found', `nothing is kept under ${quote(path.key)}`);
@@ -77,14 +78,14 @@ export function valueRequests({ blobs, values, actions, observer }: ValueParts) 
   async function putSmall(exchange: Exchange, path: ValuePath): Promise<void> {
     const bytes = await wholeBody(exchange, observer);
     if (await keptAsResult(exchange, path, bytes)) return;
-    const intake = await blobs.openIntake('sha256');
+    const intake = await intakes.begin('sha256', announcedBytes(exchange));
     await values.set(path.instanceName, path.key, await receive(intake, only(bytes)));
   }
 
   async function putLarge(exchange: Exchange, path: ValuePath): Promise<void> {
-    const intake = await blobs.openIntake('sha256');
+    const intake = await intakes.begin('sha256', announcedBytes(exchange));
     const digest = await receive(intake, bodyOf(exchange, observer));
-    if (digest.sizeBytes <= longestActionResult && path.action !== undefined && actions !== undefined) {
+    if (digest.sizeBytes <= longestActionResult && path.action !== undefined) {
       const release = await longResults.take(exchange.signal);
       try {
         if (await keptAsResult(exchange, path, await blobs.readWhole(digest))) return;
@@ -101,7 +102,7 @@ export function valueRequests({ blobs, values, actions, observer }: ValueParts) 
     { instanceName, action }: ValuePath,
     bytes: Uint8Array,
   ): Promise<boolean> {
-    if (actions === undefined || action === undefined) return false;
+    if (action === undefined) return false;
     const result = actionResultIn(bytes);
     if (result === undefined) return false;
     await actions.update(instanceName, keyOf(action), result, exchange.signal);

@@ -9,7 +9,6 @@ import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
-import { openIntake } from './intakes.ts';
 import { fileIdentity, KnownFiles, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -160,14 +159,17 @@ export function volumeBlobStore(
       throw wrong;
     }
     if ((await leases.touch(digest)) !== undefined) return;
+    await space.take(bytes.length, 1);
     const temporary = layout.temporaryFile(randomUUID());
+    let isNew = false;
     try {
-      await space.take(bytes.length, 1);
       await calls.writeNew(temporary, bytes, blobMode);
-      await publishBlob(calls, layout, leases, temporary, digest);
+      isNew = await publishBlob(calls, layout, leases, temporary, digest);
     } catch (error) {
       await discard(temporary).catch(() => {});
       throw volumeError(error, 'storing a blob');
+    } finally {
+      space.settle(bytes.length, isNew ? blobName(digest) : undefined);
     }
   }
 
@@ -197,7 +199,6 @@ export function volumeBlobStore(
     },
     verify,
     fileFor,
-    openIntake: (digestFunction, hash) => openIntake(site, digestFunction, hash),
   };
 }
 

@@ -1,13 +1,11 @@
-import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import type { ValueKey, ValueStore } from '../core/value-store.ts';
 import { Digest as DigestMessage } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import type { Durability } from './durability.ts';
 import { hashOf } from './hashing.ts';
-import { fileIdentity } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
+import type { ReachChecker } from './reach.ts';
 import type { Records } from './records.ts';
 import { volumeError } from './volume-error.ts';
 
@@ -18,8 +16,8 @@ const longestValue = 128;
 export function volumeValueStore(
   layout: Layout,
   records: Records,
+  reaches: ReachChecker,
   leases: Leases,
-  durability: Durability,
 ): ValueStore {
   const pathOf = (instanceName: InstanceName, key: ValueKey) =>
     layout.value(instanceName, hashOf('sha256', Buffer.from(key)));
@@ -28,7 +26,7 @@ export function volumeValueStore(
     async get(instanceName, key) {
       const path = pathOf(instanceName, key);
       try {
-        const digest = digestIn(await records.read(path, longestValue));
+        const digest = digestIn(await records.readSealed(path, longestValue));
         if (digest === undefined || (await leases.touch(digest)) === undefined) return undefined;
         return (await records.touch(path)) ? digest : undefined;
       } catch (error) {
@@ -37,17 +35,13 @@ export function volumeValueStore(
     },
 
     async set(instanceName, key, digest) {
-      const stats = await leases.touch(digest);
-      if (stats === undefined) {
-        throw new CacheError(
-          'failed-precondition',
-          `the blob ${digestText(digest)} is not here; send it again`,
-        );
-      }
-      await durability.sync([{ digest, identity: fileIdentity(stats) }]);
+      await reaches.secure(
+        { blobs: [digest], directories: [], trees: [] },
+        `the value ${digestText(digest)}`,
+      );
       const bytes = DigestMessage.encode({ hash: digest.hash, sizeBytes: BigInt(digest.sizeBytes) }).finish();
       try {
-        await records.write(pathOf(instanceName, key), bytes);
+        await records.writeSealed(pathOf(instanceName, key), bytes);
       } catch (error) {
         throw volumeError(error, 'writing a value');
       }

@@ -1,5 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ActionCache } from '../core/action-cache.ts';
+import type { BlobIntakes } from '../core/blob-intake.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -9,12 +11,16 @@ import type { TreeStore } from '../core/tree-store.ts';
 import type { ValueStore } from '../core/value-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
+import { volumeIntakes } from './intakes.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
-import { publishEmptyBlob } from './publish.ts';
+import { markProcess } from './process-marks.ts';
+import { publishBlob, publishEmptyBlob } from './publish.ts';
+import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
+import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
@@ -34,10 +40,18 @@ export interface VolumeOptions extends SpaceLimits {
 export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
+  readonly intakes: BlobIntakes;
   readonly references: ReferenceStore;
+  readonly actions: ActionCache;
   readonly values: ValueStore;
   readonly trees: TreeStore;
   readonly space: Space;
+  /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
+  readonly cutOff: boolean;
+  /** Says that this server still runs; asked for once an hour. */
+  renewMark(): Promise<void>;
+  /** The orderly end of this server. */
+  close(): Promise<void>;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
   checkWritable(): Promise<void>;
 }
@@ -54,19 +68,35 @@ export async function openVolume(
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
-  const space = measuredSpace(layout.root, options, clock, observer);
+  const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
+  const intakes = volumeIntakes({
+    layout,
+    space,
+    publish: (temporary, digest) => publishBlob(calls, layout, leases, temporary, digest),
+  });
   const trees = storedTrees(blobs, leases);
-  const durability = fileDurability(layout, observer);
-  const references = volumeReferenceStore(layout, leases, trees, durability);
-  const values = volumeValueStore(layout, volumeRecords(layout, leases), leases, durability);
+  const reaches = reachChecker(blobs, trees, fileDurability(layout, observer));
+  const records = volumeRecords(calls, layout, leases);
+  const references = volumeReferenceStore(layout, records, reaches);
+  const values = volumeValueStore(layout, records, reaches, leases);
+  const actions = volumeActionCache(layout, records, reaches, blobs);
+  const mark = await markProcess(layout).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
+    return undefined;
+  });
   return {
     layout,
     blobs,
+    intakes,
     references,
+    actions,
     values,
     trees,
     space,
+    cutOff: mark?.cutOff ?? false,
+    renewMark: async () => await mark?.renew(),
+    close: async () => await mark?.remove(),
     checkWritable: () => checkWritable(calls, layout),
   };
 }

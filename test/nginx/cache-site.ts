@@ -56,7 +56,8 @@ export async function startSite(
   t.after(async () => {
     await nginx.stop();
     await weir.stop();
-    await rm(folder, { recursive: true });
+    // A test of the configuration that the watcher had begun may still write here.
+    await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 100 });
   });
   const client = await readPair(join(certsDir, 'client.crt'), join(certsDir, 'client.key'));
   const trusted = await readFile(join(certsDir, 'server.crt'), 'utf8');
