@@ -57,6 +57,18 @@ export const settings = {
     default: '127.0.0.1:11002',
     desc: 'listener that reads and writes; none for a server without push',
   }),
+  PULL_HTTP_LISTEN: optionalAddress({
+    default: 'none',
+    desc: 'listener that reads by the HTTP cache protocol: host:port or unix:/path; none for none',
+  }),
+  PUSH_HTTP_LISTEN: optionalAddress({
+    default: 'none',
+    desc: 'listener that reads and writes by the HTTP cache protocol; none for none',
+  }),
+  HTTP_IDLE_SECONDS: seconds({
+    default: 300,
+    desc: 'seconds after which an HTTP connection is ended on which nothing moves',
+  }),
   OPS_LISTEN: opsAddress({
     default: '127.0.0.1:11080',
     desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
@@ -112,11 +124,19 @@ export const settings = {
   REFLECTION: bool({ default: false, desc: 'offer gRPC server reflection' }),
 };
 
+/** Defaults are not parsed: that of a listener which is not there by itself is the word. */
+function httpAddress(text: string): string | undefined {
+  return text === '' || text === 'none' ? undefined : text;
+}
+
 /** All settings, checked and frozen. Field names are the settings' in camel case. */
 export interface Config {
   readonly volume: string;
   readonly pullListen: string;
   readonly pushListen: string | undefined;
+  readonly pullHttpListen: string | undefined;
+  readonly pushHttpListen: string | undefined;
+  readonly httpIdleSeconds: number;
   readonly opsListen: string | undefined;
   readonly tokensFile: string | undefined;
   readonly pullAccess: 'anyone' | 'token';
@@ -156,6 +176,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     volume: checked.VOLUME,
     pullListen: checked.PULL_LISTEN,
     pushListen: checked.PUSH_LISTEN || undefined,
+    pullHttpListen: httpAddress(checked.PULL_HTTP_LISTEN),
+    pushHttpListen: httpAddress(checked.PUSH_HTTP_LISTEN),
+    httpIdleSeconds: checked.HTTP_IDLE_SECONDS,
     opsListen: checked.OPS_LISTEN || undefined,
     tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
     pullAccess: checked.PULL_ACCESS,

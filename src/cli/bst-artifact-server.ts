@@ -128,6 +128,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
       quotaBytes: options.quota || undefined,
     },
     listeners: [await listenerOptions(options, logger)],
+    httpListeners: [],
     opsListen: undefined,
     leaseMs,
     uploadResumeMs: 600_000,

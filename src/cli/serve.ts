@@ -3,6 +3,7 @@ import { type App, type AppOptions, startApp } from '../app.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config.ts';
 import { type AccessRules, openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
+import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { runUntilStopped } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
@@ -37,7 +38,10 @@ async function serve(): Promise<void> {
       pull: config.pullListen,
       push: config.pushListen,
       ops: config.opsListen,
+      pullHttp: config.pullHttpListen,
+      pushHttp: config.pushHttpListen,
       ports: Object.fromEntries(app.listeners.map(({ role, port }) => [role, port])),
+      httpPorts: Object.fromEntries(app.httpListeners.map(({ role, port }) => [role, port])),
       opsPort: app.opsPort,
       volume: config.volume,
     });
@@ -65,6 +69,10 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
       listener(config, access, 'pull', config.pullListen),
       ...(config.pushListen === undefined ? [] : [listener(config, access, 'push', config.pushListen)]),
     ],
+    httpListeners: [
+      ...httpListener(config, access, 'pull', config.pullHttpListen),
+      ...httpListener(config, access, 'push', config.pushHttpListen),
+    ],
     opsListen: config.opsListen,
     leaseMs: config.leaseSeconds * 1000,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
@@ -81,6 +89,19 @@ function listener(
   // Only the proxy reaches a socket file, so what it says of the client is believed there and nowhere else.
   const identified = address.startsWith('unix:');
   return { role, address, identified, access, pushHint: config.pushHint, reflection: config.reflection };
+}
+
+function httpListener(
+  config: Config,
+  access: AccessRules,
+  role: CacheListenerOptions['role'],
+  address: string | undefined,
+): CacheListenerOptions[] {
+  if (address === undefined) return [];
+  const identified = address.startsWith('unix:');
+  return [
+    { role, address, identified, access, pushHint: config.pushHint, idleMs: config.httpIdleSeconds * 1000 },
+  ];
 }
 
 /** How to use this server from BuildStream; nothing where a proxy stands in front and knows the addresses. */

@@ -43,8 +43,8 @@ export interface Push {
 
 /**
  * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
- * BatchReadBlobs; `action`: an action's digest in GetActionResult; `asset`: the URIs of a FetchBlob or
- * FetchDirectory; `reference`: a key in GetReference.
+ * BatchReadBlobs; `action`: what is kept under an action's hash or another key of a cache; `asset`: the URIs
+ * of a FetchBlob or FetchDirectory; `reference`: a key in GetReference.
  */
 export type LookupKind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
 
@@ -57,6 +57,8 @@ export interface Observer {
   received(service: string, role: Role, bytes: number): void;
   /** Payload bytes that went out over a service, without framing. */
   sent(service: string, role: Role, bytes: number): void;
+  /** A request of the HTTP cache protocol has ended; the method is one that exists there, or `other`. */
+  httpAnswered(method: string, status: number, role: Role): void;
   pushed(push: Push): void;
   /** An upload whose bytes were not the ones announced. */
   uploadMismatched(): void;

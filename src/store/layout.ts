@@ -24,6 +24,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
+ *     <root>/weir/values/<instance>/ab/cdef…  values of HTTP clients, by the SHA-256 of their keys: a Digest each
  *
  * An asset's <kind> is blob or directory, its <id> a SHA-256 of its name (assetId). A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
@@ -48,6 +49,8 @@ export interface Layout {
   reference(instanceName: InstanceName, key: ReferenceKey): string;
   /** The record of an action's result. */
   actionResult(instanceName: InstanceName, actionDigest: Digest): string;
+  /** The record of a client's value. */
+  value(instanceName: InstanceName, keyHash: string): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
   asset(instanceName: InstanceName, kind: AssetKind, id: string): string;
@@ -97,6 +100,8 @@ export function layoutOf(root: string): Layout {
     reference: (instanceName, key) => join(referenceRoot(instanceName), key),
     actionResult: (instanceName, { digestFunction, hash }) =>
       join(own, 'ac', instanceFolder(instanceName), digestFunction, hash.slice(0, 2), hash.slice(2)),
+    value: (instanceName, keyHash) =>
+      join(own, 'values', instanceFolder(instanceName), keyHash.slice(0, 2), keyHash.slice(2)),
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
     asset: (instanceName, kind, id) =>

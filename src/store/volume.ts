@@ -2,6 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
+import type { BlobIntakes } from '../core/blob-intake.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
@@ -12,12 +13,14 @@ import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { chunkingFiles } from './chunkings.ts';
+import type { ValueStore } from '../core/value-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
+import { volumeIntakes } from './intakes.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { markProcess } from './process-marks.ts';
-import { publishEmptyBlob } from './publish.ts';
+import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
@@ -29,6 +32,7 @@ import { volumeBlobStore } from './volume-blob-store.ts';
 import { volumeChunkStore } from './volume-chunk-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
+import { volumeValueStore } from './volume-value-store.ts';
 
 /** Settings of a volume. */
 export interface VolumeOptions extends SpaceLimits {
@@ -48,9 +52,11 @@ export interface VolumeOptions extends SpaceLimits {
 export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
+  readonly intakes: BlobIntakes;
   readonly references: ReferenceStore;
   readonly assets: AssetStore;
   readonly actions: ActionCache;
+  readonly values: ValueStore;
   readonly trees: TreeStore;
   readonly chunks: ChunkStore;
   readonly space: Space;
@@ -78,11 +84,17 @@ export async function openVolume(
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
   const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
+  const intakes = volumeIntakes({
+    layout,
+    space,
+    publish: (temporary, digest) => publishBlob(calls, layout, leases, temporary, digest),
+  });
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
   const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer));
   const records = volumeRecords(calls, layout, leases);
   const references = volumeReferenceStore(layout, records, reaches);
+  const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
   const leasedUntil = () => (indexOnly ? undefined : instantOf(clock() + leaseMs));
   const assets = volumeAssetStore({ layout, records, reaches, space, clock, leasedUntil });
@@ -94,9 +106,11 @@ export async function openVolume(
   return {
     layout,
     blobs,
+    intakes,
     references,
     assets: withReferenceAssets(assets, references, leasedUntil),
     actions,
+    values,
     trees,
     chunks,
     space,

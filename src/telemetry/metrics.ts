@@ -67,8 +67,14 @@ function countingObserver(registry: Registry): Observer {
   });
   const inFlight = new Gauge({
     name: 'weir_calls_in_flight',
-    help: 'gRPC calls under way, by listener.',
+    help: 'Calls under way, by listener.',
     labelNames: ['listener'],
+    registers,
+  });
+  const httpRequests = new Counter({
+    name: 'weir_http_requests_total',
+    help: 'Requests of the HTTP cache protocol, by method, status and listener.',
+    labelNames: ['method', 'status', 'listener'],
     registers,
   });
   const pushes = new Counter({
@@ -141,6 +147,7 @@ function countingObserver(registry: Registry): Observer {
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
     sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
+    httpAnswered: (method, status, listener) => httpRequests.inc({ method, status, listener }),
     pushed({ bytes, missing }) {
       pushes.inc();
       if (missing.length > 0) incompletePushes.inc();

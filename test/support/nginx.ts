@@ -22,6 +22,8 @@ export interface NginxOptions {
   certsDir: string;
   /** Whether the push port passes on what has a token instead of a certificate; `off` by default. */
   pushTokens?: 'on' | 'off';
+  /** Of the weir behind it, as nginx sees it; none when it does not have it. */
+  volume?: string;
   /** Empty folder for configuration, logs and the synced copy. */
   workDir: string;
 }
@@ -35,6 +37,9 @@ export interface AccessLogEntry {
   verify: string;
   fingerprint: string;
   subject: string;
+  /** What nginx has sent from the volume by itself, or nothing. */
+  file: string;
+  bytes_out: number;
 }
 
 export interface RunningNginx {
@@ -133,6 +138,7 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
       NGINX_PUSH_TOKENS: options.pushTokens ?? 'off',
       NGINX_SOCKETS: options.socketsDir,
       NGINX_TLS: folders.tls,
+      NGINX_VOLUME: options.volume ?? join(options.workDir, 'no-volume'),
       NGINX_RUN: folders.run,
       NGINX_ACCESS_LOG: `${folders.run}/access.log weir_json`,
       NGINX_ERROR_LOG: `${folders.run}/error.log info`,

@@ -33,6 +33,7 @@ const realParts = [
     present: () => python('import buildstream._protos'),
   },
   { name: 'nginx', packages: ['nginx'], present: () => has('nginx') },
+  { name: 'curl', packages: ['curl'], present: () => has('curl') },
   { name: 'openssl', packages: ['openssl'], present: () => has('openssl') },
   { name: 'prometheus', packages: ['prometheus'], present: () => has('prometheus') && has('promtool') },
   {
