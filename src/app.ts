@@ -5,6 +5,7 @@ import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
 import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
+import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
@@ -35,6 +36,8 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** Where content may be fetched from; undefined: from nowhere. */
+  readonly fetch: DownloaderOptions | undefined;
 }
 
 /** A running server. */
@@ -106,6 +109,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
   const { indexOnly } = options.volume;
+  const downloader = options.fetch && httpsDownloader(options.fetch, intakes, logger);
   const listeners: Listener[] = [];
   const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;
@@ -138,6 +142,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
           trees,
           chunks,
           indexOnly,
+          downloader,
           health,
           observer,
           logger,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 /** Where a listener is: `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
@@ -45,6 +46,34 @@ const quota = makeValidator<number>((input) => {
     `${JSON.stringify(input)} is no number of bytes, like 500000000000 or 5e11, and not none`,
   );
 });
+/** `none`, or words that are all of a form, with commas or spaces between. */
+function listOf(isOne: (word: string) => boolean, form: string) {
+  return makeValidator<string>((input) => {
+    const wrong = wordsOf(input).find((word) => !isOne(word));
+    if (wrong === undefined) return input;
+    throw new EnvError(`${JSON.stringify(wrong)} is not ${form}`);
+  });
+}
+
+function wordsOf(list: string): string[] {
+  return list === 'none' ? [] : list.split(/[\s,]+/).filter((word) => word !== '');
+}
+
+function isHost(word: string): boolean {
+  return (
+    /^((\*\.)?([\w-]+\.)*[\w-]+|\[[0-9a-f:.]+\])(:\d+)?$/i.test(word) &&
+    URL.canParse(`https://${word.replace('*.', '')}`)
+  );
+}
+
+function isNetwork(word: string): boolean {
+  const [address = '', prefix = '0', ...rest] = word.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+}
+
+const hosts = listOf(isHost, 'a host: write files.example.com, *.example.com, or one of them with :port');
+const networks = listOf(isNetwork, 'a network: write one like 10.1.0.0/16 or fd00:1::/32, or an address');
 
 /** Every setting there is: what it means, its unit and its default. `weir serve --help` prints this. */
 export const settings = {
@@ -111,6 +140,16 @@ export const settings = {
     desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
   }),
   DRAIN_SECONDS: seconds({ default: 30, desc: 'seconds that calls may take to end after SIGTERM' }),
+  FETCH_HOSTS: hosts({
+    default: 'none',
+    desc: 'hosts that content is fetched from over https when FetchBlob asks for it; none: nothing is fetched',
+  }),
+  FETCH_PRIVATE_NETWORKS: networks({
+    default: 'none',
+    desc: 'private networks, like 10.1.0.0/16, that those hosts may be in',
+  }),
+  FETCH_MAX_BYTES: bytes({ default: 1024 ** 3, desc: 'most bytes of one fetched blob' }),
+  FETCH_TIMEOUT_SECONDS: seconds({ default: 300, desc: 'most seconds that fetching a blob may take' }),
   LOG_LEVEL: str({
     choices: ['error', 'warn', 'info', 'debug'] as const,
     default: 'info',
@@ -149,6 +188,11 @@ export interface Config {
   readonly quotaBytes: number | undefined;
   readonly uploadResumeSeconds: number;
   readonly drainSeconds: number;
+  /** Empty where nothing is fetched. */
+  readonly fetchHosts: readonly string[];
+  readonly fetchPrivateNetworks: readonly string[];
+  readonly fetchMaxBytes: number;
+  readonly fetchTimeoutSeconds: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'auto' | 'json' | 'pretty';
   readonly reflection: boolean;
@@ -190,6 +234,10 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     quotaBytes: checked.QUOTA || undefined,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,
+    fetchHosts: wordsOf(checked.FETCH_HOSTS),
+    fetchPrivateNetworks: wordsOf(checked.FETCH_PRIVATE_NETWORKS),
+    fetchMaxBytes: checked.FETCH_MAX_BYTES,
+    fetchTimeoutSeconds: checked.FETCH_TIMEOUT_SECONDS,
     logLevel: checked.LOG_LEVEL,
     logFormat: checked.LOG_FORMAT,
     reflection: checked.REFLECTION,

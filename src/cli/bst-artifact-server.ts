@@ -133,6 +133,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     leaseMs,
     uploadResumeMs: 600_000,
     drainMs: 30_000,
+    fetch: undefined,
   };
 }
 

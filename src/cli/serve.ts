@@ -77,6 +77,18 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     leaseMs: config.leaseSeconds * 1000,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
+    fetch: fetchOptions(config),
+  };
+}
+
+/** Nothing is fetched from anywhere unless hosts are listed. */
+function fetchOptions(config: Config): AppOptions['fetch'] {
+  if (config.fetchHosts.length === 0) return undefined;
+  return {
+    hosts: config.fetchHosts,
+    privateNetworks: config.fetchPrivateNetworks,
+    maxBytes: config.fetchMaxBytes,
+    timeoutMs: config.fetchTimeoutSeconds * 1000,
   };
 }
 

@@ -11,6 +11,7 @@ import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
+import type { Downloader } from '../core/downloader.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
@@ -66,6 +67,8 @@ export interface ListenerParts {
   readonly actions: ActionCache;
   /** Set where only names are kept: what needs blobs is not offered then. */
   readonly indexOnly: boolean;
+  /** Gets content from elsewhere, where the settings allow it; undefined where nothing is fetched. */
+  readonly downloader: Downloader | undefined;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;
