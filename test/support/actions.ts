@@ -93,8 +93,7 @@ export function directoryOf(file: Blob, child?: Blob): Directory {
  */
 export async function sampleAction(hashing: Hashing = 'sha256'): Promise<SampleAction> {
   const random = async (size: number) => await blobBy(hashing, randomBytes(size));
-  const directory = async (message: Directory) =>
-    await blobBy(hashing, Directory.encode(message).finish());
+  const directory = async (message: Directory) => await blobBy(hashing, Directory.encode(message).finish());
   const [output, stdout, stderr] = [await random(3000), await random(60), await random(40)];
   const [inTree, inChild] = [await random(70_000), await random(20)];
   const child = directoryOf(inChild);

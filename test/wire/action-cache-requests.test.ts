@@ -124,7 +124,9 @@ void describe('UpdateActionResult', () => {
       { digestFunction: DigestFunction_Value.SHA1 },
     ];
     for (const some of given) {
-      const wrong = JSON.stringify(some, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value));
+      const wrong = JSON.stringify(some, (_, value: unknown) =>
+        typeof value === 'bigint' ? `${value}` : value,
+      );
       const got = await failure(getAction(site.pull, action, some));
       assert.equal(got.status, 'INVALID_ARGUMENT', wrong);
       assert.equal((await failure(updateAction(site.push, action, some))).status, got.status, wrong);
