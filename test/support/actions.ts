@@ -168,7 +168,7 @@ export async function updateAction(
   { actionDigest, digestFunction = 0, result }: Subject,
   given: Partial<UpdateActionResultRequest> = {},
 ): Promise<ActionResult> {
-  return await createClient(ActionCacheDefinition, clients.channel).updateActionResult({
+  const answer = await createClient(ActionCacheDefinition, clients.channel).updateActionResult({
     instanceName: '',
     actionDigest,
     actionResult: result,
@@ -176,6 +176,7 @@ export async function updateAction(
     digestFunction,
     ...given,
   });
+  return withBuffers(answer);
 }
 
 /** GetActionResult, without anything in the answer but digests unless asked. */
@@ -184,7 +185,7 @@ export async function getAction(
   { actionDigest, digestFunction = 0 }: Subject,
   given: Partial<GetActionResultRequest> = {},
 ): Promise<ActionResult> {
-  return await createClient(ActionCacheDefinition, clients.channel).getActionResult({
+  const answer = await createClient(ActionCacheDefinition, clients.channel).getActionResult({
     instanceName: '',
     actionDigest,
     inlineStdout: false,
@@ -193,4 +194,15 @@ export async function getAction(
     digestFunction,
     ...given,
   });
+  return withBuffers(answer);
+}
+
+/** Bytes as tests make them: a comparison tells a Buffer from other arrays of the same bytes. */
+function withBuffers(answer: ActionResult): ActionResult {
+  return {
+    ...answer,
+    outputFiles: answer.outputFiles.map((file) => ({ ...file, contents: Buffer.from(file.contents) })),
+    stdoutRaw: Buffer.from(answer.stdoutRaw),
+    stderrRaw: Buffer.from(answer.stderrRaw),
+  };
 }

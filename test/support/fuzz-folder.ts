@@ -29,9 +29,10 @@ const places = [
   /^cas\/refs\/heads\/[^/]+(\/[^/]+){0,31}$/,
   /^tmp\/weir-[0-9a-f-]+$/,
   /^tmp\/weir-kept-[0-9a-f]{64}$/,
-  /^weir\/(version|trash|quarantine|refs)$/,
+  /^weir\/(version|trash|quarantine|refs|ac)$/,
   /^weir\/quarantine\/[0-9a-f]{64}$/,
   /^weir\/refs\/[^/]+(\/[^/]+){0,32}$/,
+  /^weir\/ac\/[^/]+(\/[a-z0-9]+(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?)?$/,
 ];
 
 /** Fails when the volume has anything where a cache has nothing. */

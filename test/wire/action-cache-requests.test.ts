@@ -151,16 +151,28 @@ void describe('UpdateActionResult', () => {
     });
   }
 
-  void test('refuses a Tree message of a million folders, in bounded memory', async () => {
-    const blob = blobOf(Buffer.alloc(2 * MiB, Buffer.from([0x12, 0])));
-    await write(site.push, uploadName(blob), blob.data);
-    const result = resultOf({ outputDirectories: [outputDirectory('out', { tree: blob.digest })] });
-    for (let count = 0; count < 3; count++) {
-      const { status } = await failure(updateAction(site.push, { ...(await sampleAction()), result }));
-      assert.match(status, /^(RESOURCE_EXHAUSTED|INVALID_ARGUMENT)$/);
-    }
-    assert.ok((await memoryOf(site.weir.pid, 'most')) < 500 * MiB);
-  });
+  for (const [what, message] of [
+    ['folders', Buffer.alloc(2 * MiB, Buffer.from([0x12, 0]))],
+    // A root of two MiB, and in it nothing but files.
+    [
+      'files',
+      Buffer.concat([
+        Buffer.from([0x0a, 0x80, 0x80, 0x80, 0x01]),
+        Buffer.alloc(2 * MiB, Buffer.from([0x0a, 0])),
+      ]),
+    ],
+  ] as const) {
+    void test(`refuses a Tree message of a million ${what}, in bounded memory`, async () => {
+      const blob = blobOf(message);
+      await write(site.push, uploadName(blob), blob.data);
+      const result = resultOf({ outputDirectories: [outputDirectory('out', { tree: blob.digest })] });
+      for (let count = 0; count < 3; count++) {
+        const { status } = await failure(updateAction(site.push, { ...(await sampleAction()), result }));
+        assert.match(status, /^(RESOURCE_EXHAUSTED|INVALID_ARGUMENT)$/);
+      }
+      assert.ok((await memoryOf(site.weir.pid, 'most')) < 500 * MiB);
+    });
+  }
 
   void test('takes a directory without anything in it', async () => {
     const empty = directoryOf(blobOf(''));

@@ -61,8 +61,8 @@ describe('the pull and the push listener', () => {
       const { cacheCapabilities, lowApiVersion } = await clients.capabilities.getCapabilities({
         instanceName: 'main/a',
       });
-      assert.deepEqual(cacheCapabilities?.digestFunctions, [1]);
-      assert.equal(cacheCapabilities?.actionCacheUpdateCapabilities?.updateEnabled, false);
+      assert.equal(cacheCapabilities?.digestFunctions[0], 1);
+      assert.equal(cacheCapabilities?.actionCacheUpdateCapabilities?.updateEnabled, clients === push);
       assert.equal(lowApiVersion?.major, 2);
     }
   });
