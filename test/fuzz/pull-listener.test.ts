@@ -5,9 +5,11 @@ import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
+  GetActionResultRequest,
   GetTreeRequest,
   SpliceBlobRequest,
   SplitBlobRequest,
+  UpdateActionResultRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import {
@@ -15,6 +17,7 @@ import {
   ReadRequest,
   WriteRequest,
 } from '../../src/gen/google/bytestream/bytestream.ts';
+import { putBlobs, type SampleAction, sampleAction, updateAction } from '../support/actions.ts';
 import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
@@ -25,7 +28,7 @@ import { downloadName, putBatch, randomBlob, uploadName } from '../support/wire.
 
 const key = 'project/element/key';
 /** What the push port may do and the pull port must not. */
-const writes = ['/Write', '/BatchUpdateBlobs', '/SpliceBlob', '/UpdateReference'];
+const writes = ['/Write', '/BatchUpdateBlobs', '/SpliceBlob', '/UpdateReference', '/UpdateActionResult'];
 /** What a proxy says of a client that has shown a certificate; and other words that open doors elsewhere. */
 const claims: Record<string, string>[] = [
   {},
@@ -41,10 +44,14 @@ for (const tcp of [false, true]) {
     let site: FuzzSite;
     const tree = sampleTree();
     const fresh = randomBlob(200);
+    let action: SampleAction;
 
     before(async () => {
       site = await startFuzzSite({ tcp });
       await putBatch(site.push, tree.blobs);
+      action = await sampleAction();
+      await putBlobs(site.push, action.blobs.values());
+      await updateAction(site.push, action);
       const { digest } = tree.root;
       await site.push.references.updateReference({ instanceName: '', keys: [key], digest });
     });
@@ -54,6 +61,7 @@ for (const tcp of [false, true]) {
     /** Well-formed requests of every kind, for what is here and for what is not. */
     function messages(): Uint8Array[] {
       const common = { instanceName: '', digestFunction: 0 as const };
+      const asked = { inlineStdout: true, inlineStderr: true, inlineOutputFiles: ['out/file'] };
       return [tree.root, fresh].flatMap((blob) => {
         const { digest, data } = blob;
         const absentSize = { ...digest, sizeBytes: digest.sizeBytes + 1n };
@@ -82,6 +90,14 @@ for (const tcp of [false, true]) {
             chunkingFunction: 0,
           }),
           GetReferenceRequest.encode({ instanceName: '', key }),
+          GetActionResultRequest.encode({ ...common, ...asked, actionDigest: action.actionDigest }),
+          GetActionResultRequest.encode({ ...common, ...asked, actionDigest: digest }),
+          UpdateActionResultRequest.encode({
+            ...common,
+            actionDigest: digest,
+            actionResult: action.result,
+            resultsCachePolicy: undefined,
+          }),
           UpdateReferenceRequest.encode({
             instanceName: '',
             keys: [key, 'another/key'],

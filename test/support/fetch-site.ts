@@ -36,7 +36,16 @@ export async function startFetchSite(headRoomMin = 0): Promise<FetchSite> {
   const files = await startFileServer();
   const root = await mkdtemp(join(tmpdir(), 'weir-fetch-'));
   const volume = await openVolume(
-    { root, coalesceMs: 0, keepsUploads: false, headRoomMin, headRoomMax: 0 },
+    {
+      root,
+      indexOnly: false,
+      leaseMs: 0,
+      coalesceMs: 0,
+      keepsUploads: false,
+      headRoomMin,
+      headRoomMax: 0,
+      quotaBytes: undefined,
+    },
     Date.now,
     observer,
     logger,

@@ -1,6 +1,7 @@
 import { Client, ChannelCredentials, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
@@ -11,6 +12,7 @@ import type { Clients } from './wire.ts';
 
 /** `/service/Method` of everything that is served. */
 export const allMethods: readonly string[] = [
+  ActionCacheDefinition,
   ByteStreamDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,

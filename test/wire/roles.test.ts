@@ -67,6 +67,7 @@ describe('the pull and the push listener', () => {
       const { cacheCapabilities, lowApiVersion } = await clients.capabilities.getCapabilities({
         instanceName: 'main/a',
       });
+      assert.equal(cacheCapabilities?.digestFunctions[0], 1);
       assert.equal(cacheCapabilities?.actionCacheUpdateCapabilities?.updateEnabled, mayUpdate);
       assert.equal(lowApiVersion?.major, 2);
     }
