@@ -58,6 +58,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
       root: config.volume,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
+      quotaBytes: config.quotaBytes,
     },
     listeners: [
       listener(config, access, 'pull', config.pullListen),

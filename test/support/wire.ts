@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, createClient, Metadata, Status } from 'nice-grpc';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
   type Digest,
@@ -52,6 +53,7 @@ export function clientsAt(
   });
   return {
     cas: createClient(ContentAddressableStorageDefinition, channel, options),
+    actions: createClient(ActionCacheDefinition, channel, options),
     bytes: createClient(ByteStreamDefinition, channel, options),
     capabilities: createClient(CapabilitiesDefinition, channel, options),
     references: createClient(ReferenceStorageDefinition, channel, options),
