@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ChannelCredentials } from '@grpc/grpc-js';
-import { newClient, readPair, type TestPair } from '../support/certificates.ts';
+import { authorize, newClient, newOpensslClient, readPair, type TestPair } from '../support/certificates.ts';
 import { startNginx } from '../support/nginx.ts';
 import { testWith } from '../support/real-parts.ts';
 import { bearer, newToken } from '../support/tokens.ts';
@@ -20,6 +20,8 @@ interface TokenSite {
   readonly stranger: TestPair;
   client(listener: 'pull' | 'push', headers?: Record<string, string>, pair?: TestPair): Promise<Clients>;
   accessLog(): Promise<string>;
+  readonly certsDir: string;
+  reload(): Promise<void>;
 }
 
 /** Weir, with a list of tokens or without one, behind nginx that lets tokens through or does not. */
@@ -52,6 +54,8 @@ async function startSite(t: TestContext, pushTokens: 'on' | 'off', list: boolean
       opened.push(clients);
       return Promise.resolve(clients);
     },
+    certsDir,
+    reload: () => nginx.reload(),
     accessLog: () => readFile(join(folder, 'work', 'run', 'access.log'), 'utf8'),
   };
 }
@@ -69,7 +73,7 @@ async function refusal(call: Promise<unknown>, message: RegExp, status = 'UNAUTH
 const forged = {
   'x-weir-client-fingerprint': 'f'.repeat(64),
   'x-weir-client-subject': 'CN=root',
-  'x-weir-unverified': '',
+  'x-weir-unverified': '1',
 };
 
 test('a token pushes through nginx without a certificate, where tokens are on', async (t) => {
@@ -102,8 +106,23 @@ test('what nginx lets through with any token is refused by a server that knows n
     await refusal(writes(await site.client('push', headers)), /takes no access tokens/);
   }
   await writes(await site.client('push', {}, site.firstClient));
-  await writes(await site.client('push', pushToken.headers, site.firstClient));
+  await writes(await site.client('push', { ...forged, ...pushToken.headers }, site.firstClient));
+  // The mark is nginx's, on both ports.
+  await reads(await site.client('pull', forged));
 });
+
+testWith('nginx', 'openssl')(
+  'a token does not help a certificate that a listed one has signed',
+  async (t) => {
+    const site = await startSite(t, 'on', true);
+    const issuer = await newOpensslClient(site.certsDir, 'issuer');
+    const signed = await newClient(site.certsDir, 'signed', { issuer });
+    await authorize(site.certsDir, issuer);
+    await site.reload();
+    await writes(await site.client('push', {}, issuer));
+    await refusal(writes(await site.client('push', pushToken.headers, signed)), /not authorised to push/);
+  },
+);
 
 test('where tokens are off, nginx lets nobody through without a certificate', async (t) => {
   const site = await startSite(t, 'off', true);

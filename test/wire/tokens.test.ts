@@ -88,6 +88,8 @@ describe('access tokens', () => {
       await reads(client);
       await refusal(writes(client), /access token "laptops" has the role pull; to push/, 'PERMISSION_DENIED');
       assert.equal((await client.references.status({ instanceName: '' })).allowUpdates, false);
+      const { cacheCapabilities } = await client.capabilities.getCapabilities({ instanceName: '' });
+      assert.equal(cacheCapabilities?.actionCacheUpdateCapabilities?.updateEnabled, false);
     }
   });
 

@@ -90,9 +90,20 @@ describe('a call that says which tool makes it', () => {
         });
         await client.references.getReference({ instanceName: '', key: 't/o/ol' });
         await failure(client.references.getReference({ instanceName: '', key: 't/o/none' }));
+        await failure(
+          client.actions.getActionResult({
+            instanceName: '',
+            actionDigest: absent.digest,
+            inlineStdout: false,
+            inlineStderr: false,
+            inlineOutputFiles: [],
+            digestFunction: 0,
+          }),
+        );
       }),
     );
     assert.deepEqual(changes, {
+      '{kind="action",result="miss",tool="bazel"}': 1,
       '{kind="blob",result="hit",tool="bazel"}': 1,
       '{kind="blob",result="miss",tool="bazel"}': 1,
       '{kind="read",result="hit",tool="bazel"}': 2,
