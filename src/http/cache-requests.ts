@@ -17,8 +17,11 @@ export interface CacheParts extends ValueParts {
 const methods = ['GET', 'HEAD', 'PUT'] as const;
 type Method = (typeof methods)[number];
 
-/** Seconds after which a client may try again: a restart takes less than one. */
-const retryAfter = '1';
+/** What statuses are incomplete without. A restart takes less than a second. */
+const headersOf: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { 'www-authenticate': 'Bearer' },
+  503: { 'retry-after': '1' },
+};
 
 /** Answers one request, whatever it is. Never rejects. */
 export async function answerCacheRequest(
@@ -104,12 +107,7 @@ function refusal(
     logger[level](error.message, { ...call, cause: stackOf(error.cause) });
   }
   const status = httpStatusOf(error.kind);
-  return [status, error.message, headersOf(status)];
-}
-
-function headersOf(status: number): Readonly<Record<string, string>> {
-  if (status === 503) return { 'retry-after': retryAfter };
-  return status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  return [status, error.message, headersOf[status] ?? {}];
 }
 
 function send(

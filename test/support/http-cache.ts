@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls, type RequestOptions } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 
@@ -11,7 +12,8 @@ export interface HttpAnswer {
 }
 
 /** How to ask, beside the method and the url. */
-export interface HttpQuestion extends RequestOptions {
+export interface HttpQuestion extends Omit<RequestOptions, 'headers'> {
+  readonly headers?: Record<string, string>;
   readonly body?: Uint8Array | undefined;
 }
 
@@ -20,23 +22,18 @@ export interface HttpQuestion extends RequestOptions {
  * answers that come before all of the body has been sent.
  */
 export async function ask(method: string, url: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
-  const { body, ...options } = question;
-  const ask = url.startsWith('https:') ? requestTls : request;
-  return await new Promise((resolve, reject) => {
-    const outgoing = ask(url, { agent: false, ...options, method }, (incoming) => {
-      buffer(incoming).then((bytes) => {
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: bytes });
-      }, reject);
-    });
-    outgoing.once('error', reject);
-    if (body === undefined) outgoing.end();
-    else {
-      // Without a length node would send it in chunks.
-      const headers = { ...options.headers };
-      if (!('transfer-encoding' in headers)) outgoing.setHeader('content-length', body.length);
-      outgoing.end(body);
-    }
-  });
+  const { body, headers = {}, ...options } = question;
+  const begin = url.startsWith('https:') ? requestTls : request;
+  const outgoing = begin(url, { agent: false, ...options, headers, method });
+  // Told by the wait for the answer; what happens to the rest of a body after it is nobody's business.
+  outgoing.on('error', () => {});
+  const answer = once(outgoing, 'response');
+  // Without a length node would send it in chunks.
+  if (body !== undefined && headers['transfer-encoding'] === undefined)
+    outgoing.setHeader('content-length', body.length);
+  outgoing.end(body);
+  const [incoming] = (await answer) as [IncomingMessage];
+  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await buffer(incoming) };
 }
 
 /** A key that nobody else uses: 32 hex digits, as Gradle's. */
