@@ -2,6 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  FetchBlobRequest,
+  FetchDirectoryRequest,
+  PushBlobRequest,
+  PushDirectoryRequest,
+} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
@@ -13,6 +19,7 @@ import {
   ReadRequest,
   WriteRequest,
 } from '../../src/gen/google/bytestream/bytestream.ts';
+import { fetchRequest, pushBlob, pushRequest } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
@@ -22,8 +29,10 @@ import { sampleTree } from '../support/trees.ts';
 import { downloadName, putBatch, randomBlob, uploadName } from '../support/wire.ts';
 
 const key = 'project/element/key';
+const uri = 'urn:asset';
+const uris = [uri, 'urn:other', `urn:fdc:buildstream.build:2020:v1:${key}`];
 /** What the push port may do and the pull port must not. */
-const writes = ['/Write', '/BatchUpdateBlobs', '/UpdateReference'];
+const writes = ['/Write', '/BatchUpdateBlobs', '/UpdateReference', '/PushBlob', '/PushDirectory'];
 /** What a proxy says of a client that has shown a certificate; and other words that open doors elsewhere. */
 const claims: Record<string, string>[] = [
   {},
@@ -45,6 +54,7 @@ for (const tcp of [false, true]) {
       await putBatch(site.push, tree.blobs);
       const { digest } = tree.root;
       await site.push.references.updateReference({ instanceName: '', keys: [key], digest });
+      await pushBlob(site.push, [uri], digest);
     });
 
     after(async () => await site.stop());
@@ -72,6 +82,10 @@ for (const tcp of [false, true]) {
           }),
           BatchUpdateBlobsRequest.encode({ ...common, requests: [{ digest, data, compressor: 0 }] }),
           GetTreeRequest.encode({ ...common, rootDigest: digest, pageSize: 1, pageToken: '' }),
+          FetchBlobRequest.encode(fetchRequest(uris, {})),
+          FetchDirectoryRequest.encode(fetchRequest(uris, {})),
+          PushBlobRequest.encode({ ...pushRequest(uris, {}), blobDigest: digest }),
+          PushDirectoryRequest.encode({ ...pushRequest(uris, {}), rootDirectoryDigest: digest }),
           GetReferenceRequest.encode({ instanceName: '', key }),
           UpdateReferenceRequest.encode({
             instanceName: '',
