@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  FetchBlobRequest,
+  PushDirectoryRequest,
+} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
@@ -13,6 +17,7 @@ import {
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { outputFile, resultOf } from '../support/actions.ts';
+import { fetchRequest, pushRequest, secondsFromNow } from '../support/assets.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
 import { tries } from '../support/fuzz-settings.ts';
@@ -33,6 +38,7 @@ describe('The bytes of a message', () => {
     site = await startFuzzSite();
     const { digest, data } = site.blob;
     const common = { instanceName: 'main/a', digestFunction: 1 as const };
+    const named = { ...common, qualifiers: [{ name: 'resource_type', value: 'x' }] };
     valid = [
       ReadRequest.encode({ resourceName: downloadName(site.blob), readOffset: 3n, readLimit: 5n }),
       WriteRequest.encode({ resourceName: uploadName(site.blob), writeOffset: 0n, finishWrite: true, data }),
@@ -55,6 +61,18 @@ describe('The bytes of a message', () => {
         actionDigest: digest,
         actionResult: resultOf({ outputFiles: [outputFile('out/file', digest)], stdoutDigest: digest }),
         resultsCachePolicy: { priority: 1 },
+      }),
+      FetchBlobRequest.encode(
+        fetchRequest(['urn:a', 'urn:b'], { ...named, oldestContentAccepted: secondsFromNow(-9) }),
+      ),
+      PushDirectoryRequest.encode({
+        ...pushRequest(['urn:a', 'urn:b'], {
+          ...named,
+          expireAt: secondsFromNow(9),
+          referencesBlobs: [digest],
+          referencesDirectories: [digest],
+        }),
+        rootDirectoryDigest: digest,
       }),
     ].map((writer) => writer.finish());
   });

@@ -2,6 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  FetchBlobRequest,
+  FetchDirectoryRequest,
+  PushBlobRequest,
+  PushDirectoryRequest,
+} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
@@ -18,6 +24,7 @@ import {
   WriteRequest,
 } from '../../src/gen/google/bytestream/bytestream.ts';
 import { putBlobs, type SampleAction, sampleAction, updateAction } from '../support/actions.ts';
+import { fetchRequest, pushBlob, pushRequest } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
@@ -27,8 +34,18 @@ import { sampleTree } from '../support/trees.ts';
 import { downloadName, putBatch, randomBlob, uploadName } from '../support/wire.ts';
 
 const key = 'project/element/key';
+const uri = 'urn:asset';
+const uris = [uri, 'urn:other', `urn:fdc:buildstream.build:2020:v1:${key}`];
 /** What the push port may do and the pull port must not. */
-const writes = ['/Write', '/BatchUpdateBlobs', '/SpliceBlob', '/UpdateReference', '/UpdateActionResult'];
+const writes = [
+  '/Write',
+  '/BatchUpdateBlobs',
+  '/SpliceBlob',
+  '/UpdateReference',
+  '/UpdateActionResult',
+  '/PushBlob',
+  '/PushDirectory',
+];
 /** What a proxy says of a client that has shown a certificate; and other words that open doors elsewhere. */
 const claims: Record<string, string>[] = [
   {},
@@ -54,6 +71,7 @@ for (const tcp of [false, true]) {
       await updateAction(site.push, action);
       const { digest } = tree.root;
       await site.push.references.updateReference({ instanceName: '', keys: [key], digest });
+      await pushBlob(site.push, [uri], digest);
     });
 
     after(async () => await site.stop());
@@ -89,6 +107,10 @@ for (const tcp of [false, true]) {
             chunkDigests: [digest],
             chunkingFunction: 0,
           }),
+          FetchBlobRequest.encode(fetchRequest(uris, {})),
+          FetchDirectoryRequest.encode(fetchRequest(uris, {})),
+          PushBlobRequest.encode({ ...pushRequest(uris, {}), blobDigest: digest }),
+          PushDirectoryRequest.encode({ ...pushRequest(uris, {}), rootDirectoryDigest: digest }),
           GetReferenceRequest.encode({ instanceName: '', key }),
           GetActionResultRequest.encode({ ...common, ...asked, actionDigest: action.actionDigest }),
           GetActionResultRequest.encode({ ...common, ...asked, actionDigest: digest }),

@@ -16,7 +16,7 @@ type Fields = Partial<Omit<PushBlobRequest, 'uris' | 'blobDigest'>>;
 type Wanted = Partial<Omit<FetchBlobRequest, 'uris'>>;
 
 /** A request to push in which everything but the URIs and the digest is left out unless it is given. */
-function pushRequest(uris: readonly string[], fields: Fields) {
+export function pushRequest(uris: readonly string[], fields: Fields) {
   return {
     instanceName: '',
     qualifiers: [],
@@ -29,7 +29,8 @@ function pushRequest(uris: readonly string[], fields: Fields) {
   };
 }
 
-function fetchRequest(uris: readonly string[], fields: Wanted) {
+/** The same for a request to fetch. */
+export function fetchRequest(uris: readonly string[], fields: Wanted) {
   return {
     instanceName: '',
     timeout: undefined,

@@ -1,5 +1,6 @@
 import { Client, ChannelCredentials, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
 import { HealthDefinition } from 'nice-grpc-server-health';
+import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   ActionCacheDefinition,
   CapabilitiesDefinition,
@@ -16,7 +17,9 @@ export const allMethods: readonly string[] = [
   ByteStreamDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
+  FetchDefinition,
   HealthDefinition,
+  PushDefinition,
   ReferenceStorageDefinition,
 ].flatMap(({ fullName, methods }) => Object.values(methods).map(({ name }) => `/${fullName}/${name}`));
 /** How to make a raw call. */

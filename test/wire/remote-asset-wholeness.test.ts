@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm, stat, truncate, utimes } from 'node:fs/promises';
+import { copyFile, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import {
   assetFile,
@@ -158,6 +158,15 @@ describe('an asset', () => {
       await notFound(fetchBlob(pull, [uri]));
       await stat(file);
     }
+  });
+
+  test('whose file was put in the place of another is not found there', async () => {
+    const [blob, uri, other] = [randomBlob(10), freshUri(), freshUri()];
+    await putBatch(push, [blob]);
+    await pushBlob(push, [uri, other], blob.digest);
+    await copyFile(assetFile(weir.volume, 'blob', uri), assetFile(weir.volume, 'blob', other));
+    await notFound(fetchBlob(pull, [other]));
+    await fetchBlob(pull, [uri]);
   });
 });
 
