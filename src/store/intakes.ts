@@ -22,7 +22,7 @@ export function volumeIntakes(site: IntakeSite): BlobIntakes {
         const handle = await createNew(temporary, blobMode);
         return new FileIntake(site, digestFunction, temporary, handle, hasher);
       } catch (error) {
-        throw volumeError(error, 'beginning a download');
+        throw volumeError(error, 'beginning an upload');
       }
     },
   };
@@ -35,12 +35,9 @@ class FileIntake implements BlobIntake {
   readonly #handle: FileHandle;
   readonly #hasher: Hasher;
   #receivedBytes = 0;
-  #digest: Digest | undefined;
-  /** Of the space; it is told once what became of them. */
+  /** Of the space, until it is settled. */
   #takenBytes = 0;
-  /** Of the blob that is there because of this. */
-  #made: Digest | undefined;
-  #ended = false;
+  #digest: Digest | undefined;
 
   constructor(
     site: IntakeSite,
@@ -62,7 +59,7 @@ class FileIntake implements BlobIntake {
       this.#takenBytes += chunk.length;
       await writeFully(this.#handle, chunk, this.#receivedBytes);
     } catch (error) {
-      throw volumeError(error, 'storing a download');
+      throw volumeError(error, 'storing an upload');
     }
     this.#hasher.update(chunk);
     this.#receivedBytes += chunk.length;
@@ -73,7 +70,7 @@ class FileIntake implements BlobIntake {
       // On network volumes it is close() that says whether the bytes have arrived.
       await this.#handle.close();
     } catch (error) {
-      throw volumeError(error, 'storing a download');
+      throw volumeError(error, 'storing an upload');
     }
     this.#digest = digestOf(this.#hasher.digest('hex'), this.#receivedBytes, this.#digestFunction);
     return this.#digest;
@@ -82,17 +79,21 @@ class FileIntake implements BlobIntake {
   async publish(): Promise<void> {
     if (this.#digest === undefined) throw new Error('publish() was called before seal()');
     try {
-      if (await this.#site.publish(this.#temporary, this.#digest)) this.#made = this.#digest;
+      const isNew = await this.#site.publish(this.#temporary, this.#digest);
+      this.#settle(isNew ? this.#digest : undefined);
     } catch (error) {
-      throw volumeError(error, 'storing a download');
+      throw volumeError(error, 'storing an upload');
     }
   }
 
   async abandon(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
     await this.#handle.close().catch(() => {});
     await discard(this.#temporary).catch(() => {});
-    this.#site.space.settle(this.#takenBytes, this.#made && blobName(this.#made));
+    this.#settle(undefined);
+  }
+
+  #settle(stored: Digest | undefined): void {
+    this.#site.space.settle(this.#takenBytes, stored && blobName(stored));
+    this.#takenBytes = 0;
   }
 }

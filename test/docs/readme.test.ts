@@ -45,7 +45,7 @@ test('the README has every setting with its default, and no other', () => {
 
 test('the README has every variable of docker-compose.yml with its default, and no other', () => {
   const rows = described('docker compose');
-  const compose = page('docker-compose.yml');
+  const compose = page('docker-compose.yml') + page('docker-compose.tokens.yml');
   const uses = [...compose.matchAll(/\$\{(WEIR_[A-Z_]+):-([^}]*)\}/g)];
   assert.deepEqual(sorted(rows.keys()), sorted(uses.map(([, name = '']) => name)));
   for (const [, name = '', value = ''] of uses) {

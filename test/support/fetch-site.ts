@@ -39,6 +39,8 @@ export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise
   const volume = await openVolume(
     {
       root,
+      indexOnly: false,
+      leaseMs: 0,
       coalesceMs: 0,
       keepsUploads: false,
       headRoomMin: 0,
@@ -77,7 +79,6 @@ export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise
     },
     async close() {
       await files.close();
-      await volume.close();
       await rm(root, { recursive: true });
     },
   };
