@@ -138,7 +138,9 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
-  server.add(withFewFields(FetchDefinition), remoteAssetFetchService(assets, observer));
+  // An index keeps no blobs, whoever they come from.
+  const downloader = parts.indexOnly ? undefined : parts.downloader;
+  server.add(withFewFields(FetchDefinition), remoteAssetFetchService(assets, downloader, observer));
   server.add(withFewFields(PushDefinition), remoteAssetPushService(assets, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {

@@ -7,10 +7,11 @@ import {
   parseUris,
   type Qualifier,
 } from '../core/asset-name.ts';
-import type { Asset, AssetStore, FoundAsset } from '../core/asset-store.ts';
+import type { Asset, AssetStore, FoundAsset, WantedAsset } from '../core/asset-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { digestText, parseDigest, quote, type UncheckedDigest } from '../core/digest.ts';
 import { digestFunctionValue } from '../core/digest-function.ts';
+import type { Downloader } from '../core/downloader.ts';
 import { parseInstant, timestampMessage } from '../core/instant.ts';
 import type { Observer } from '../core/observer.ts';
 import type {
@@ -21,12 +22,15 @@ import type { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v
 import type { Timestamp } from '../gen/google/protobuf/timestamp.ts';
 import type { Caller, WithCaller } from './caller.ts';
 import { digestMessage } from './digest-message.ts';
+import { assetFetcher, type NamedAsset } from './fetched-asset.ts';
 import { type CheckedRequest, checkRequest } from './request-checks.ts';
 
 /** BuildStream gives about ten; each is looked at whenever the asset is asked for. */
 const maxReferences = 100_000;
 /** A record for each URI has all of the references. */
 const maxReferencesWritten = 200_000;
+
+const nothing = Promise.resolve(undefined);
 
 interface NamingRequest {
   readonly instanceName: string;
@@ -51,9 +55,18 @@ interface PushRequest extends NamingRequest {
  */
 export function remoteAssetFetchService(
   assets: AssetStore,
+  downloader: Downloader | undefined,
   observer: Observer,
 ): FetchServiceImplementation<WithCaller> {
-  async function fetch(kind: AssetKind, request: FetchRequest, caller: Caller, signal: AbortSignal) {
+  const fetchElsewhere = downloader && assetFetcher(assets, downloader);
+
+  async function fetch(
+    kind: AssetKind,
+    request: FetchRequest,
+    caller: Caller,
+    signal: AbortSignal,
+    elsewhere?: (names: AssetNames, wanted: WantedAsset) => Promise<NamedAsset | undefined>,
+  ) {
     const names = assetNames(kind, request);
     const wanted = {
       oldestContentAccepted: parseInstant(request.oldestContentAccepted, 'oldest_content_accepted'),
@@ -66,12 +79,22 @@ export function remoteAssetFetchService(
       return answer(name, found);
     }
     observer.lookedUp('asset', caller.tool, 0, 1);
+    const got = await elsewhere?.(names, wanted);
+    if (got !== undefined) return answer(got.name, got.found);
     throw new CacheError('not-found', `the ${kind} ${quotedUris(names)} is not here, or not whole`);
   }
 
   return {
     async fetchBlob(request, { caller, signal }) {
-      const { digest, ...rest } = await fetch('blob', request, caller, signal);
+      const { digest, ...rest } = await fetch(
+        'blob',
+        request,
+        caller,
+        signal,
+        (names, wanted) =>
+          // What is got from elsewhere is stored: not for those who may only read.
+          fetchElsewhere?.(request, names, wanted, caller.role === 'push', signal) ?? nothing,
+      );
       return { ...rest, blobDigest: digest };
     },
     async fetchDirectory(request, { caller, signal }) {
