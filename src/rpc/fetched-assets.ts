@@ -63,8 +63,10 @@ export function fetchedAssets(assets: AssetStore, downloader: Downloader | undef
       );
       const name = nameOf(request, uri, download);
       const asset = { digest, referencesBlobs: [], referencesDirectories: [], expireAt: undefined };
-      if (download.sharable) await assets.push([name], asset, signal);
-      return { name, found: { digest, expiresAt: undefined } };
+      const nameless = { name, found: { digest, expiresAt: undefined } };
+      if (!download.sharable) return nameless;
+      await assets.push([name], asset, signal);
+      return { name, found: (await assets.fetch(name, wanted, signal)) ?? nameless.found };
     },
   };
 }
