@@ -11,7 +11,7 @@ import {
   type SampleAction,
   sampleAction,
   updateAction,
-} from '../support/actions.ts';
+} from '../support/action-samples.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Served, served } from '../support/served.ts';
 import { startWeir } from '../support/weir.ts';
