@@ -13,10 +13,18 @@ export interface ElementFiles {
   buildDepends?: string[];
 }
 
-/** Writes a project with an import element for each entry (`name` becomes `name.bst`); returns its folder. */
-export async function bstProject(folder: string, elements: Record<string, ElementFiles>): Promise<string> {
+/**
+ * Writes a project with an import element for each entry (`name` becomes `name.bst`); returns its folder.
+ * It is for the generation of BuildStream that is named.
+ */
+export async function bstProject(
+  folder: string,
+  elements: Record<string, ElementFiles>,
+  generation: 1 | 2 = 1,
+): Promise<string> {
   await mkdir(join(folder, 'elements'), { recursive: true });
-  await writeFile(join(folder, 'project.conf'), 'name: demo\nelement-path: elements\n');
+  const version = generation === 2 ? 'min-version: 2.0\n' : '';
+  await writeFile(join(folder, 'project.conf'), `name: demo\n${version}element-path: elements\n`);
   for (const [name, element] of Object.entries(elements)) await writeElement(folder, name, element);
   return folder;
 }

@@ -8,10 +8,14 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext, TestOptions } from 'node:test';
 
+import { hasSid, makeSid, sidTools } from './debian-sid.ts';
+
 interface RealPart {
   name: string;
-  /** Debian packages that bring it. */
+  /** Debian packages that bring it, or that `make` works with. */
   packages: string[];
+  /** Makes it where the packages alone do not bring it. Says why it cannot. */
+  make?(say: (line: string) => void): void;
   /** Whether it can be used now. Asked again after an installation. */
   present(): boolean;
 }
@@ -40,6 +44,9 @@ const realParts = [
     packages: ['docker.io', 'docker-compose'],
     present: () => has('docker') && has('docker-compose'),
   },
+  // The two are packages of Debian's development distribution, and come in one root folder.
+  { name: 'buildstream2', packages: sidTools, make: makeSid, present: hasSid },
+  { name: 'buildbox', packages: sidTools, make: makeSid, present: hasSid },
 ] as const satisfies RealPart[];
 
 export type RealPartName = (typeof realParts)[number]['name'];
@@ -54,7 +61,10 @@ export function findCommand(name: string): string | undefined {
 function needs(...names: RealPartName[]): { skip: string | false } {
   const missing = realParts.filter((part) => names.includes(part.name) && !part.present());
   if (missing.length === 0) return { skip: false };
-  const sentence = `needs ${listed(missing)}: not on this machine (Debian: apt-get install ${packagesOf(missing).join(' ')})`;
+  const remedy = missing.some((part) => 'make' in part)
+    ? 'npm test gets it when root runs it on Debian'
+    : `Debian: apt-get install ${packagesOf(missing).join(' ')}`;
+  const sentence = `needs ${listed(missing)}: not on this machine (${remedy})`;
   if (process.env['CI'] === 'true') throw new Error(sentence);
   return { skip: sentence };
 }
@@ -77,6 +87,7 @@ export function installRealParts(say: (line: string) => void): void {
   } else {
     say(`installing with apt-get: ${packages.join(' ')}`);
     if (!withoutDaemons(() => aptInstall(packages))) say('apt-get did not succeed; its last lines are above');
+    for (const make of new Set(missing.flatMap((part) => ('make' in part ? [part.make] : [])))) make(say);
   }
   for (const { name } of missingParts()) {
     say(`without ${name}: the tests that need it are ${process.env['CI'] === 'true' ? 'failed' : 'skipped'}`);
@@ -92,7 +103,7 @@ function listed(parts: RealPart[]): string {
 }
 
 function packagesOf(parts: RealPart[]): string[] {
-  return parts.flatMap((part) => part.packages);
+  return [...new Set(parts.flatMap((part) => part.packages))];
 }
 
 /** Indexes are only fetched when the installation does not work with those that are there. */
