@@ -38,7 +38,12 @@ async function writeElement(project: string, name: string, element: ElementFiles
     `kind: import\nsources:\n- kind: local\n  path: files/${name}\n` +
       (depends.length === 0 ? '' : `depends:\n${depends.join('')}`),
   );
-  for (const [path, entry] of Object.entries(element.files)) await writeEntry(join(sources, path), entry);
+  await writeEntries(sources, element.files);
+}
+
+/** Writes files below a folder. */
+export async function writeEntries(folder: string, entries: ElementFiles['files']): Promise<void> {
+  for (const [path, entry] of Object.entries(entries)) await writeEntry(join(folder, path), entry);
 }
 
 async function writeEntry(path: string, entry: Entry): Promise<void> {

@@ -73,7 +73,7 @@ function needs(...names: RealPartName[]): { skip: string | false } {
 export function testWith(...names: RealPartName[]) {
   const needed = needs(...names);
   return (name: string, body: (t: TestContext) => Promise<void>, options: TestOptions = {}): void => {
-    void test(name, { timeout: 240_000, ...options, ...needed }, body);
+    void test(name, { timeout: 480_000, ...options, ...needed }, body);
   };
 }
 
