@@ -7,14 +7,16 @@ import type { Logger, Observer, Role } from './core/observer.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
-import { type Evictor, startEvictor } from './janitor/evictor.ts';
+import { startEvictor } from './janitor/evictor.ts';
+import { janitorThread } from './janitor/janitor-thread.ts';
+import { startMeasurer } from './janitor/measurer.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import type { TemporaryAges } from './store/temporary-files.ts';
-import { openVolume, type VolumeOptions } from './store/volume.ts';
+import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { prometheusMetrics } from './telemetry/metrics.ts';
 
@@ -53,7 +55,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (blob: BlobName) => void = () => {};
-  let evictor: Evictor | undefined;
   const observer: Observer = {
     ...calls.observer,
     doubted(blob, reason) {
@@ -64,7 +65,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     },
     refusedForSpace(message) {
       calls.observer.refusedForSpace(message);
-      evictor?.lookNow();
     },
   };
 
@@ -78,12 +78,20 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (blob) => scrubber.doubt(blob);
   const watch = startVolumeWatch(volume, logger);
-  metrics.watchVolume({ usage: () => volume.space.usage(), isWritable: () => watch.state().writable });
+  metrics.watchVolume({
+    usage: () => volume.space.usage(),
+    isWritable: () => watch.state().writable,
+    quota: () => quotaOf(volume),
+  });
 
+  const thread = janitorThread(volume.layout.root);
+  const measurer =
+    options.volume.quotaBytes === undefined ? undefined : startMeasurer(thread, volume.space, logger);
   // Where nobody can push, nothing may be removed either.
-  if (options.listeners.some(({ role }) => role === 'push')) {
-    evictor = startEvictor(volume, lease, observer, logger);
-  }
+  const evictor = options.listeners.some(({ role }) => role === 'push')
+    ? startEvictor(volume, lease, thread, observer, logger)
+    : undefined;
+  const renewing = every(hour, () => volume.renewMark(), logger);
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
   const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
@@ -91,7 +99,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, trees } = volume;
+  const { blobs, references, actions, trees } = volume;
   const listeners: Listener[] = [];
   let ops: Server | undefined;
 
@@ -101,16 +109,22 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await drain(listeners, options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
+    renewing.stop();
+    measurer?.stop();
+    await thread.stop();
     await evictor?.stop();
     watch.stop();
     await scrubber.stop();
+    await volume.close();
     ops?.close();
     ops?.closeAllConnections();
   }
 
   try {
     for (const listener of options.listeners) {
-      listeners.push(await openListener(listener, { blobs, references, trees, health, observer, logger }));
+      listeners.push(
+        await openListener(listener, { blobs, references, actions, trees, health, observer, logger }),
+      );
     }
     if (options.opsListen !== undefined) {
       const sources = {
@@ -130,6 +144,11 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
     stop,
   };
+}
+
+function quotaOf({ space }: Volume): { limitBytes: number; usedBytes: number } | undefined {
+  if (space.quotaBytes === undefined) return undefined;
+  return { limitBytes: space.quotaBytes, usedBytes: Math.round(space.used.current()) };
 }
 
 /** Reads go on while uploads cannot be taken: only a volume that does not answer keeps traffic away. */

@@ -37,6 +37,15 @@ const bytes = makeValidator<number>((input) => {
   throw new EnvError(`${JSON.stringify(input)} is no number of bytes, like 2000000000 or 2e9`);
 });
 
+const quota = makeValidator<number>((input) => {
+  if (input === 'none' || input === 'infinity') return 0;
+  const value = Number(input);
+  if (input.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new EnvError(
+    `${JSON.stringify(input)} is no number of bytes, like 500000000000 or 5e11, and not none`,
+  );
+});
+
 /** Every setting there is: what it means, its unit and its default. `weir serve --help` prints this. */
 export const settings = {
   VOLUME: str({
@@ -68,6 +77,10 @@ export const settings = {
     default: undefined,
     desc: 'bytes that eviction makes free when room runs short (default: 10e9, or a fifth of a volume below 50e9)',
   }),
+  QUOTA: quota({
+    default: 0,
+    desc: 'bytes on disk that the cache may take; 0, none or infinity for no limit but the volume',
+  }),
   UPLOAD_RESUME_SECONDS: seconds({
     default: 600,
     desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
@@ -96,6 +109,8 @@ export interface Config {
   readonly leaseSeconds: number;
   readonly headRoomMin: number | undefined;
   readonly headRoomMax: number | undefined;
+  /** Undefined for none. */
+  readonly quotaBytes: number | undefined;
   readonly uploadResumeSeconds: number;
   readonly drainSeconds: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -128,6 +143,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     leaseSeconds: checked.LEASE_SECONDS,
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
+    quotaBytes: checked.QUOTA || undefined,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,
     logLevel: checked.LOG_LEVEL,

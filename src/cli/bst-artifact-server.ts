@@ -22,6 +22,7 @@ interface Flags {
   enablePush?: boolean;
   headRoomMin: string;
   headRoomMax: string;
+  quota: string;
 }
 
 /** The flags, checked. */
@@ -31,6 +32,8 @@ interface Options {
   readonly enablePush: boolean;
   readonly headRoomMin: number;
   readonly headRoomMax: number;
+  /** 0 for none. */
+  readonly quota: number;
   readonly tls: { key: string; certificate: string; clients: string | undefined } | undefined;
 }
 
@@ -45,6 +48,7 @@ const program = new Command('bst-artifact-server')
   .option('--enable-push', 'Take uploads and updates of references')
   .option('--head-room-min <INTEGER>', 'Bytes that uploads leave free on the disk', '2000000000')
   .option('--head-room-max <INTEGER>', 'Bytes that are free after a clean-up', '10000000000')
+  .option('--quota <INTEGER>', 'Bytes on disk that the cache may take; 0 for no limit but the disk', '0')
   .helpOption('--help', 'Show this text and exit')
   .configureOutput({ writeErr: () => {} })
   .exitOverride();
@@ -86,6 +90,8 @@ function parse(argv: readonly string[]): Options {
   const port = integer(flags.port, "'--port' / '-p'");
   const headRoomMin = integer(flags.headRoomMin, "'--head-room-min'");
   const headRoomMax = integer(flags.headRoomMax, "'--head-room-max'");
+  const quota = integer(flags.quota, "'--quota'");
+  if (quota < 0) usageError(`Invalid value for '--quota': ${quota} is less than 0.`);
   if (port < 0 || port > 65_535)
     usageError(`Invalid value for '--port' / '-p': ${port} is not in the range 0 to 65535.`);
   return {
@@ -93,6 +99,7 @@ function parse(argv: readonly string[]): Options {
     port,
     headRoomMin,
     headRoomMax,
+    quota,
     enablePush: flags.enablePush === true,
     tls: tlsOptions(flags),
   };
@@ -112,6 +119,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
       root: options.repo,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
+      quotaBytes: options.quota || undefined,
     },
     listeners: [await listenerOptions(options, logger)],
     opsListen: undefined,

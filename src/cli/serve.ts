@@ -50,6 +50,7 @@ function appOptions(config: Config): AppOptions {
       root: config.volume,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
+      quotaBytes: config.quotaBytes,
     },
     listeners: [
       listener(config, 'pull', config.pullListen),

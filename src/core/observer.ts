@@ -23,9 +23,9 @@ export interface Push {
 
 /**
  * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
- * BatchReadBlobs; `reference`: a key in GetReference.
+ * BatchReadBlobs; `action`: an action's digest in GetActionResult; `reference`: a key in GetReference.
  */
-export type LookupKind = 'blob' | 'read' | 'reference';
+export type LookupKind = 'blob' | 'read' | 'action' | 'reference';
 
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
@@ -43,8 +43,8 @@ export interface Observer {
   doubted(blob: BlobName, doubt: Doubt): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
-  /** A pass of eviction: blobs and bytes on disk that went, and how long the youngest of them had not been used. */
-  evicted(outcome: { blobs: number; bytes: number; youngestIdleMs: number }): void;
+  /** A pass of eviction: blobs, records and bytes on disk that went, and how long the youngest blob had not been used. */
+  evicted(outcome: { blobs: number; records: number; bytes: number; youngestIdleMs: number }): void;
   /** An upload was refused for want of room; the message has the numbers. */
   refusedForSpace(message: string): void;
 }

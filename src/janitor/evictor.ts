@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { EvictionOutcome, EvictionPlan } from '../store/eviction.ts';
 import type { VolumeUsage } from '../store/space.ts';
 import type { Volume } from '../store/volume.ts';
-import type { EvictionTask } from './eviction-worker.ts';
+import type { JanitorThread } from './janitor-thread.ts';
 
 /** How long blobs are promised. Milliseconds. */
 export interface LeaseTimes {
@@ -15,17 +14,16 @@ export interface LeaseTimes {
 
 /** Keeps room on the volume for uploads by removing what was not used for longest. */
 export interface Evictor {
-  /** Somebody was refused for want of room: look now. */
-  lookNow(): void;
-  /** Ends a pass under way; what rests in the trash is finished by the next one, here or elsewhere. */
   stop(): Promise<void>;
 }
 
-const lookEveryMs = 5000;
+const lookEveryMs = 1000;
 const longestGraceMs = 30_000;
 const abandonedAfterMs = 600_000;
 /** Of the inodes: eviction begins below, so that uploads need not be refused. */
 const inodeShareKeptFree = 0.02;
+/** Of the quota: eviction begins above the former, so that uploads need not wait, and ends below the latter. */
+const quotaShares = { high: 0.9, low: 0.8 };
 
 /** How long a blob must not have been used before it may go: never the lease alone, for a skipped touch may have used part of it. */
 function evictAgeMs({ leaseMs, coalesceMs }: LeaseTimes): number {
@@ -42,29 +40,68 @@ function pauseMs(evictAge: number): number {
   return Math.min(30_000, 500 + evictAge / 20);
 }
 
-/** Begins to watch the room on a volume. */
-export function startEvictor(volume: Volume, lease: LeaseTimes, observer: Observer, logger: Logger): Evictor {
-  let working: Promise<void> | undefined;
-  let worker: Worker | undefined;
+/** What a pass should free. */
+interface Wanted {
+  readonly wantedBytes: number;
+  readonly wantedFiles: number;
+}
+
+/** Begins to watch the room on a volume, and makes it when an upload asks for it. */
+export function startEvictor(
+  volume: Volume,
+  lease: LeaseTimes,
+  thread: JanitorThread,
+  observer: Observer,
+  logger: Logger,
+): Evictor {
+  const evictAge = evictAgeMs(lease);
+  let passing: Promise<boolean> | undefined;
   let notBefore = 0;
   let stopped = false;
+  let waitsSaid = false;
 
-  async function look(): Promise<void> {
-    const usage = await volume.space.usage();
-    const wanted = wantedRoom(usage, volume.space.headRoom(usage.totalBytes));
-    if (wanted === undefined || stopped) return;
-    const evictAge = evictAgeMs(lease);
-    // After a power cut the last touches may be lost with the memory they were in.
-    if (uptime() * 1000 < evictAge) return;
+  /** After a power cut the last touches may be lost with the memory they were in. */
+  function mustWait(): boolean {
+    const waits = volume.cutOff && uptime() * 1000 < evictAge;
+    if (waits && !waitsSaid) {
+      logger.warn(
+        'the machine went down under a server: nothing is removed until all leases of before are over',
+        {
+          seconds: Math.ceil(evictAge / 1000 - uptime()),
+        },
+      );
+      waitsSaid = true;
+    }
+    return waits;
+  }
+
+  /** One pass at a time; true when it has freed something. Whoever comes meanwhile gets the one under way. */
+  function pass(wanted: Wanted): Promise<boolean> {
+    passing ??= onePass(wanted)
+      .catch((error: unknown) => {
+        if (!stopped) logger.error('making room failed', { error: String(error) });
+        return false;
+      })
+      .finally(() => (passing = undefined));
+    return passing;
+  }
+
+  async function onePass(wanted: Wanted): Promise<boolean> {
+    if (stopped || performance.now() < notBefore || mustWait()) return false;
     const plan: EvictionPlan = {
       run: randomUUID(),
       ...wanted,
       evictAgeMs: evictAge,
       graceMs: graceMs(lease.leaseMs),
     };
-    const outcome = await pass(plan);
-    if (outcome === undefined) return;
+    const outcome = await thread.run({ kind: 'evict', plan, abandonedAfterMs });
+    volume.space.freed(outcome.bytes);
     observer.evicted(outcome);
+    tell(outcome, wanted);
+    return outcome.bytes > 0;
+  }
+
+  function tell(outcome: EvictionOutcome, wanted: Wanted): void {
     const short = outcome.bytes < wanted.wantedBytes * 0.9;
     logger[short ? 'warn' : 'info'](
       short ? 'made less room than wanted: everything else was used too recently' : 'made room',
@@ -73,42 +110,40 @@ export function startEvictor(volume: Volume, lease: LeaseTimes, observer: Observ
     if (short) notBefore = performance.now() + pauseMs(evictAge);
   }
 
-  async function pass(plan: EvictionPlan): Promise<EvictionOutcome | undefined> {
-    const task: EvictionTask = { root: volume.layout.root, plan, abandonedAfterMs };
-    const file = new URL(
-      `./eviction-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
-      import.meta.url,
-    );
-    worker = new Worker(file, { workerData: task });
-    try {
-      return await new Promise((resolve, reject) => {
-        worker
-          ?.once('message', resolve)
-          .once('error', reject)
-          .once('exit', () => resolve(undefined));
-      });
-    } finally {
-      worker = undefined;
-    }
+  async function wantedNow(): Promise<Wanted | undefined> {
+    const { space } = volume;
+    const usage = await space.usage();
+    const onDisk = wantedRoom(usage, space.headRoom(usage.totalBytes));
+    const ofQuota = wantedOfQuota(space.quotaBytes, space.used.current());
+    if (onDisk === undefined && ofQuota === undefined) return undefined;
+    return {
+      wantedBytes: Math.max(onDisk?.wantedBytes ?? 0, ofQuota ?? 0),
+      wantedFiles: onDisk?.wantedFiles ?? 0,
+    };
   }
 
-  function lookNow(): void {
-    if (stopped || working !== undefined || performance.now() < notBefore) return;
-    working = look()
-      .catch((error: unknown) => logger.error('making room failed', { error: String(error) }))
-      .finally(() => (working = undefined));
+  async function look(): Promise<void> {
+    if (stopped || passing !== undefined) return;
+    const wanted = await wantedNow();
+    if (wanted !== undefined) await pass(wanted);
   }
 
-  const timer = setInterval(lookNow, lookEveryMs);
+  volume.space.askForRoom(async (bytes) => {
+    const wanted = await wantedNow();
+    return await pass({
+      wantedBytes: Math.max(wanted?.wantedBytes ?? 0, bytes),
+      wantedFiles: wanted?.wantedFiles ?? 0,
+    });
+  });
+  const timer = setInterval(() => {
+    look().catch((error: unknown) => logger.error('looking for room failed', { error: String(error) }));
+  }, lookEveryMs);
   timer.unref();
-  lookNow();
   return {
-    lookNow,
     async stop() {
       stopped = true;
       clearInterval(timer);
-      await worker?.terminate();
-      await working;
+      await passing;
     },
   };
 }
@@ -117,7 +152,7 @@ export function startEvictor(volume: Volume, lease: LeaseTimes, observer: Observ
 function wantedRoom(
   { totalBytes, freeBytes, totalInodes, freeInodes }: VolumeUsage,
   headRoom: { min: number; max: number },
-): { wantedBytes: number; wantedFiles: number } | undefined {
+): Wanted | undefined {
   if (totalBytes === 0) return undefined;
   const lacksBytes = freeBytes < headRoom.min + (headRoom.max - headRoom.min) / 4;
   const lacksInodes = totalInodes > 0 && freeInodes < totalInodes * inodeShareKeptFree;
@@ -126,4 +161,10 @@ function wantedRoom(
     wantedBytes: lacksBytes ? headRoom.max - freeBytes : 0,
     wantedFiles: lacksInodes ? Math.ceil(2 * totalInodes * inodeShareKeptFree - freeInodes) : 0,
   };
+}
+
+/** Bytes to free, or undefined while enough of the quota is left. */
+function wantedOfQuota(quotaBytes: number | undefined, usedBytes: number): number | undefined {
+  if (quotaBytes === undefined || usedBytes <= quotaBytes * quotaShares.high) return undefined;
+  return usedBytes - quotaBytes * quotaShares.low;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/observer.ts';
 import type { Layout } from '../store/layout.ts';
+import { sweepMarks } from '../store/process-marks.ts';
 import { sweepTemporaryFiles, type TemporaryAges } from '../store/temporary-files.ts';
 
 /** Removes what died with its process: one pass, with a log line when there was something. Returns how many files. */
@@ -10,6 +11,7 @@ export async function sweep(
   clock: Clock,
   logger: Logger,
 ): Promise<number> {
+  await sweepMarks(layout, clock);
   const removed = await sweepTemporaryFiles(layout, ages, clock);
   if (removed > 0) logger.info('removed temporary files that nobody finished', { removed });
   return removed;

@@ -5,18 +5,18 @@ import {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
+import type { WithCaller } from './caller.ts';
 import { maxBatchBytes } from './limits.ts';
 
 /** build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. */
-export function capabilitiesService(): CapabilitiesServiceImplementation {
+export function capabilitiesService(): CapabilitiesServiceImplementation<WithCaller> {
   return {
-    getCapabilities(request) {
+    getCapabilities(request, { caller }) {
       parseInstanceName(request.instanceName);
       return Promise.resolve({
         cacheCapabilities: {
           digestFunctions: digestFunctions.map(digestFunctionValue),
-          // There is no action cache here, so nobody may update one, on either listener.
-          actionCacheUpdateCapabilities: { updateEnabled: false },
+          actionCacheUpdateCapabilities: { updateEnabled: caller.role === 'push' },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
           symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
           supportedCompressors: [Compressor_Value.ZSTD],

@@ -6,17 +6,20 @@ import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { cannotListen } from '../core/listen-error.ts';
+import type { ActionCache } from '../core/action-cache.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { ReferenceStorageDefinition } from '../gen/buildstream/v2/buildstream.ts';
 import { descriptorSet } from '../gen/descriptor-set.ts';
 import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
+import { actionCacheService } from './action-cache.ts';
 import { byteStreamService } from './byte-stream.ts';
 import { callMiddleware } from './call-middleware.ts';
 import { callerMiddleware } from './caller.ts';
@@ -50,6 +53,7 @@ export interface ListenerParts {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
   readonly trees: TreeStore;
+  readonly actions: ActionCache;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -95,7 +99,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, trees, observer, logger } = parts;
+  const { blobs, references, trees, actions, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -115,11 +119,13 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
     withFewFields(ContentAddressableStorageDefinition),
     contentAddressableStorageService(blobs, trees, observer),
   );
+  server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService());
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {
     const names = [
+      ActionCacheDefinition,
       ByteStreamDefinition,
       ContentAddressableStorageDefinition,
       CapabilitiesDefinition,

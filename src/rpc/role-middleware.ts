@@ -7,6 +7,7 @@ import type { WithCaller } from './caller.ts';
  * until somebody has thought about it.
  */
 const readMethods = new Set([
+  '/build.bazel.remote.execution.v2.ActionCache/GetActionResult',
   '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',

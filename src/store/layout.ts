@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlobName } from '../core/digest.ts';
+import type { BlobName, Digest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import type { ReferenceKey } from '../core/reference-key.ts';
@@ -14,10 +14,13 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/tmp/weir-<uuid>           an upload or a reference being written
  *     <root>/tmp/weir-kept-<id>        an upload that stopped and may be gone on with
  *     <root>/weir/objects/<function>/ab/cdef…  the same for blobs of other digest functions
+ *     <root>/weir/ac/<instance>/<function>/ab/cdef…  results of actions, by the action's digest
  *     <root>/weir/version              version of the part below, and that a Weir has been here
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
+ *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
+ *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
- *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F
+ *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *
  * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
@@ -30,14 +33,18 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
+  /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
+  readonly recordRoots: readonly string[];
+  /** A file for each running server (process-marks.ts). */
+  readonly processes: string;
   blob(name: BlobName): string;
   /** The folder of a blob: its first two hex digits name one of 256. */
   blobFolder(name: BlobName): string;
   /** Folder above the 256 of a digest function. */
   objectsOf(digestFunction: DigestFunction): string;
   reference(instanceName: InstanceName, key: ReferenceKey): string;
-  /** Folder above all references of an instance: parents are made and synced up to here. */
-  referenceRoot(instanceName: InstanceName): string;
+  /** The record of an action's result. */
+  actionResult(instanceName: InstanceName, actionDigest: Digest): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
   quarantined(name: BlobName): string;
@@ -47,6 +54,10 @@ export interface Layout {
 /** How the names of our own temporary files begin. */
 export const temporaryPrefix = 'weir-';
 export const keptPrefix = 'weir-kept-';
+/** Folder of the instance without a name, which no encoded name can be. */
+const unnamed = '=';
+/** Folders below weir/ whose files are records: found by a key, and of no use without the blobs that they lead to. */
+const ownRecords = ['refs', 'ac', 'assets', 'values', 'chunkings'] as const;
 export const layoutVersion = '1\n';
 
 export function layoutOf(root: string): Layout {
@@ -56,6 +67,7 @@ export function layoutOf(root: string): Layout {
   const own = join(root, 'weir');
   const referenceRoot = (instanceName: InstanceName) =>
     instanceName === '' ? referenceHeads : join(own, 'refs', encodeURIComponent(instanceName));
+  const instanceFolder = (instanceName: InstanceName) => encodeURIComponent(instanceName) || unnamed;
   const objectsOf = (digestFunction: string) =>
     digestFunction === 'sha256' ? objects : join(own, 'objects', digestFunction);
   const blobFolder = (name: BlobName) => {
@@ -71,11 +83,14 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
+    processes: join(own, 'processes'),
+    recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
     blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,
     blobFolder,
     objectsOf,
     reference: (instanceName, key) => join(referenceRoot(instanceName), key),
-    referenceRoot,
+    actionResult: (instanceName, { digestFunction, hash }) =>
+      join(own, 'ac', instanceFolder(instanceName), digestFunction, hash.slice(0, 2), hash.slice(2)),
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
     quarantined: (name) => join(own, 'quarantine', name),

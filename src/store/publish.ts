@@ -15,7 +15,7 @@ const noLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
  *
  * Linking comes first, because it never replaces: the file that is there may already be on disk and
  * reached by a reference, while ours is still only in memory and a power cut would lose both. Only a
- * file of the wrong size is renamed over.
+ * file of the wrong size is renamed over. False when the blob was there already.
  */
 export async function publishBlob(
   calls: FileCalls,
@@ -23,13 +23,15 @@ export async function publishBlob(
   leases: Leases,
   temporary: string,
   digest: Digest,
-): Promise<void> {
+): Promise<boolean> {
   const target = layout.blob(blobName(digest));
-  if (!(await linkUnlessPresent(calls, temporary, target))) {
-    const present = await leases.touch(digest);
-    if (present === undefined) await renameOver(temporary, target);
+  let isNew = await linkUnlessPresent(calls, temporary, target);
+  if (!isNew && (await leases.touch(digest)) === undefined) {
+    await renameOver(temporary, target);
+    isNew = true;
   }
   await calls.discard(temporary);
+  return isNew;
 }
 
 /** BuildStream expects the blob of no bytes as a file. Making it does all that an upload does; errors are those of the calls. */

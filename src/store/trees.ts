@@ -1,5 +1,4 @@
 import type { Stats } from 'node:fs';
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import pMap from 'p-map';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
@@ -7,24 +6,12 @@ import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { TreeSummary } from '../core/reference-store.ts';
 import type { TreeStore, VisitedDirectory } from '../core/tree-store.ts';
 import { Directory } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { countEntries } from './directory-entries.ts';
+import { directoryShape } from './directory-entries.ts';
 import type { FoundBlob } from './durability.ts';
 import { fileIdentity } from './integrity.ts';
+import { readMessage } from './stored-messages.ts';
 import type { Leases } from './leases.ts';
-
-/** Bounds of one walk: far beyond what builds make, near enough to keep a hostile tree from harm. */
-export const treeBounds = {
-  /** Distinct blobs, directories included. */
-  blobs: 1_000_000,
-  /** One Directory message. */
-  directoryBytes: 32 * 1024 * 1024,
-  /** Entries of one Directory message. In memory each is an object, however short it is on the wire. */
-  directoryEntries: 250_000,
-  /** All Directory messages together. */
-  totalDirectoryBytes: 512 * 1024 * 1024,
-  /** Levels below the root. */
-  depth: 4096,
-};
+import { beyond, treeBounds } from './tree-bounds.ts';
 
 const directoriesAtOnce = 8;
 /** A level may be of any width: so much of it is held in memory as messages. */
@@ -36,6 +23,13 @@ const heldDirectoryBytes = 2 * 1024 * 1024;
  */
 const missingReported = 32;
 
+/** What something leads to. */
+export interface Reach {
+  readonly blobs: readonly Digest[];
+  /** Roots of trees of Directory messages. */
+  readonly directories: readonly Digest[];
+}
+
 /** What a check of a whole tree found. */
 export interface CheckedTree extends TreeSummary {
   /** Empty when the tree is whole; else the first that are missing. */
@@ -45,33 +39,17 @@ export interface CheckedTree extends TreeSummary {
 /** Walks trees, level by level and without recursion: each distinct blob is looked at once. */
 export interface Trees extends TreeStore {
   /**
-   * Leases everything that the root reaches and counts it; `onFound` hears of each blob once.
+   * Leases everything that is reached and counts it; `onFound` hears of each blob once.
    * Rejects with 'invalid-argument' when something in it is no Directory, and with
    * 'resource-exhausted' past the bounds of a walk.
    */
-  check(root: Digest, signal?: AbortSignal, onFound?: (blob: FoundBlob) => void): Promise<CheckedTree>;
+  check(reach: Reach, signal?: AbortSignal, onFound?: (blob: FoundBlob) => void): Promise<CheckedTree>;
 }
 
 /** Trees over the blobs of a volume. */
 export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
   async function readDirectory(digest: Digest): Promise<Directory> {
-    if (digest.sizeBytes > treeBounds.directoryBytes)
-      throw beyond(`a directory of ${digest.sizeBytes} bytes`);
-    const bytes = await blobs.readWhole(digest);
-    try {
-      if (countEntries(bytes, treeBounds.directoryEntries) > treeBounds.directoryEntries)
-        throw beyond(`a directory of more than ${treeBounds.directoryEntries} entries`);
-      const reader = new BinaryReader(bytes);
-      const directory = Directory.decode(reader);
-      // The decoder stops at a zero byte where a field would begin, and calls what came before a message.
-      if (reader.pos < bytes.length) throw new Error('the message ends before its bytes do');
-      return directory;
-    } catch (error) {
-      if (error instanceof CacheError) throw error;
-      throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a Directory message`, {
-        cause: error,
-      });
-    }
+    return await readMessage(blobs, digest, Directory, directoryShape, 'Directory');
   }
 
   /** The directory with its file, or undefined when either is not here as it should be. */
@@ -87,9 +65,9 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
   }
 
   /** Level by level, in groups that fit in memory; an element is undefined where a directory is missing. */
-  async function* visits(root: Digest, signal: AbortSignal | undefined) {
-    const seen = new Set([digestText(root)]);
-    let level = [root];
+  async function* visits(roots: readonly Digest[], signal: AbortSignal | undefined) {
+    const seen = new Set<string>();
+    let level = unseen(roots, seen);
     let directoryBytes = 0;
     for (let depth = 0; level.length > 0; depth++) {
       if (depth > treeBounds.depth) throw beyond(`more than ${treeBounds.depth} levels`);
@@ -102,7 +80,7 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
         const visited = await pMap(wanted, visit, { concurrency: directoriesAtOnce });
         for (const directory of visited) {
           const digests = directory?.directory.directories.map(({ digest }) =>
-            parseDigest(digest, root.digestFunction, 'subdirectory'),
+            parseDigest(digest, directory.digest.digestFunction, 'subdirectory'),
           );
           for (const digest of unseen(digests ?? [], seen)) next.push(digest);
         }
@@ -114,7 +92,7 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
   }
 
   async function check(
-    root: Digest,
+    reach: Reach,
     signal?: AbortSignal,
     onFound?: (blob: FoundBlob) => void,
   ): Promise<CheckedTree> {
@@ -127,32 +105,36 @@ export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
       bytes += digest.sizeBytes;
       onFound?.({ digest, identity: fileIdentity(stats) });
     };
-    for await (const { wanted, visited } of visits(root, signal)) {
+    const lookFor = async (digests: readonly Digest[]) => {
+      if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
+      for (const [index, stats] of (await leases.touchAll(digests, signal)).entries()) {
+        const digest = digests[index];
+        if (digest === undefined) continue;
+        if (stats === undefined) missing.push(digest);
+        else noteFound(digest, stats);
+      }
+    };
+    await lookFor(unseen(reach.blobs, seenFiles));
+    for await (const { wanted, visited } of visits(reach.directories, signal)) {
       const found: Digest[] = [];
       for (const [index, directory] of visited.entries()) {
         if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
         else {
           noteFound(directory.digest, directory.stats);
           const files = directory.directory.files.map(({ digest }) =>
-            parseDigest(digest, root.digestFunction, 'file'),
+            parseDigest(digest, directory.digest.digestFunction, 'file'),
           );
           for (const digest of unseen(files, seenFiles)) found.push(digest);
         }
       }
-      if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
-      for (const [index, stats] of (await leases.touchAll(found, signal)).entries()) {
-        const digest = found[index];
-        if (digest === undefined) continue;
-        if (stats === undefined) missing.push(digest);
-        else noteFound(digest, stats);
-      }
+      await lookFor(found);
       if (missing.length >= missingReported) break;
     }
     return { missing: missing.slice(0, missingReported), blobs: count, bytes };
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {
-    for await (const { wanted, visited } of visits(root, signal)) {
+    for await (const { wanted, visited } of visits([root], signal)) {
       if (wanted[0] === root && visited[0] === undefined) {
         throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
       }
@@ -189,8 +171,4 @@ function unseen(digests: readonly Digest[], seen: Set<string>): Digest[] {
     seen.add(text);
     return true;
   });
-}
-
-function beyond(what: string): CacheError {
-  return new CacheError('resource-exhausted', `the tree has ${what}, more than one call may ask for`);
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
 import type { Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import type { Digest } from '../core/digest.ts';
+import { blobName, type Digest } from '../core/digest.ts';
 import { blobMode, createNew, discard, readFully, writeFully } from './durable-file.ts';
 import { type Hasher, hashOf, newHasher } from './hashing.ts';
 import { mismatch, mismatchOf } from './integrity.ts';
@@ -15,8 +15,8 @@ import { isAbsent, volumeError } from './volume-error.ts';
 export interface UploadSite {
   readonly layout: Layout;
   readonly space: Space;
-  /** Makes the verified temporary file the blob, and takes its temporary name away. */
-  publish(temporary: string, digest: Digest): Promise<void>;
+  /** Makes the verified temporary file the blob, and takes its temporary name away. False when the blob was there already. */
+  publish(temporary: string, digest: Digest): Promise<boolean>;
   /** Whether uploads that stop may be gone on with. */
   readonly keepsUploads: boolean;
   /** Told of bytes that were not the ones announced. */
@@ -134,6 +134,8 @@ class FileUpload implements Upload {
   readonly #temporary: string;
   readonly #handle: FileHandle;
   readonly #hasher: Hasher;
+  /** Of the space, by this call. */
+  #takenBytes = 0;
 
   constructor(
     site: UploadSite,
@@ -161,6 +163,7 @@ class FileUpload implements Upload {
     }
     try {
       await this.#site.space.take(chunk.length, 0);
+      this.#takenBytes += chunk.length;
       await writeFully(this.#handle, chunk, this.receivedBytes);
     } catch (error) {
       throw volumeError(error, 'storing an upload');
@@ -170,15 +173,18 @@ class FileUpload implements Upload {
   }
 
   async finish(): Promise<void> {
+    let isNew = false;
     try {
       // On network volumes it is close() that says whether the bytes have arrived.
       await this.#handle.close();
       const wrong = mismatchOf(this.#digest, this.receivedBytes, () => this.#hasher.digest('hex'));
       if (wrong !== undefined) throw this.#noted(wrong);
-      await this.#site.publish(this.#temporary, this.#digest);
+      isNew = await this.#site.publish(this.#temporary, this.#digest);
     } catch (error) {
       await discard(this.#temporary).catch(() => {});
       throw volumeError(error, 'storing an upload');
+    } finally {
+      this.#site.space.settle(this.#takenBytes, isNew ? blobName(this.#digest) : undefined);
     }
   }
 
@@ -193,6 +199,8 @@ class FileUpload implements Upload {
       return 0;
     } catch (error) {
       throw volumeError(error, 'leaving an upload');
+    } finally {
+      this.#site.space.settle(this.#takenBytes);
     }
   }
 

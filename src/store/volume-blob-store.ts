@@ -124,14 +124,17 @@ export function volumeBlobStore(
       throw wrong;
     }
     if ((await leases.touch(digest)) !== undefined) return;
+    await space.take(bytes.length, 1);
     const temporary = layout.temporaryFile(randomUUID());
+    let isNew = false;
     try {
-      await space.take(bytes.length, 1);
       await calls.writeNew(temporary, bytes, blobMode);
-      await publishBlob(calls, layout, leases, temporary, digest);
+      isNew = await publishBlob(calls, layout, leases, temporary, digest);
     } catch (error) {
       await discard(temporary).catch(() => {});
       throw volumeError(error, 'storing a blob');
+    } finally {
+      space.settle(bytes.length, isNew ? blobName(digest) : undefined);
     }
   }
 

@@ -1,5 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { ActionCache } from '../core/action-cache.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -10,9 +11,13 @@ import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
+import { markProcess } from './process-marks.ts';
 import { publishEmptyBlob } from './publish.ts';
+import { reachChecker } from './reach.ts';
+import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
+import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
@@ -32,8 +37,15 @@ export interface Volume {
   readonly layout: Layout;
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly actions: ActionCache;
   readonly trees: TreeStore;
   readonly space: Space;
+  /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
+  readonly cutOff: boolean;
+  /** Says that this server still runs; asked for once an hour. */
+  renewMark(): Promise<void>;
+  /** The orderly end of this server. */
+  close(): Promise<void>;
   /** Rejects when the volume cannot take a file now; resolves at once on one that can. */
   checkWritable(): Promise<void>;
 }
@@ -50,11 +62,29 @@ export async function openVolume(
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
-  const space = measuredSpace(layout.root, options, clock, observer);
+  const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const trees = storedTrees(blobs, leases);
-  const references = volumeReferenceStore(layout, leases, trees, fileDurability(layout, observer));
-  return { layout, blobs, references, trees, space, checkWritable: () => checkWritable(calls, layout) };
+  const reaches = reachChecker(blobs, trees, fileDurability(layout, observer));
+  const records = volumeRecords(calls, layout, leases);
+  const references = volumeReferenceStore(layout, records, reaches);
+  const actions = volumeActionCache(layout, records, reaches, blobs);
+  const mark = await markProcess(layout).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
+    return undefined;
+  });
+  return {
+    layout,
+    blobs,
+    references,
+    actions,
+    trees,
+    space,
+    cutOff: mark?.cutOff ?? false,
+    renewMark: async () => await mark?.renew(),
+    close: async () => await mark?.remove(),
+    checkWritable: () => checkWritable(calls, layout),
+  };
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {

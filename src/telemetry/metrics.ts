@@ -6,6 +6,8 @@ import type { LookupKind, Observer, Role } from '../core/observer.ts';
 export interface VolumeProbe {
   usage(): Promise<{ totalBytes: number; freeBytes: number; totalInodes: number; freeInodes: number }>;
   isWritable(): boolean;
+  /** Bytes on disk that the cache may take, and takes; undefined where it has no quota. */
+  quota(): { limitBytes: number; usedBytes: number } | undefined;
 }
 
 /** All metrics of the process. */
@@ -18,7 +20,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-const kinds: readonly LookupKind[] = ['blob', 'read', 'reference'];
+const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
@@ -46,7 +48,7 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, reference) and result.',
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action, reference) and result.',
     labelNames: ['kind', 'result'],
     registers,
   });
@@ -99,9 +101,14 @@ function countingObserver(registry: Registry): Observer {
     help: 'Blobs removed to make room.',
     registers,
   });
+  const evictedRecords = new Counter({
+    name: 'weir_evicted_records_total',
+    help: 'References, action results, assets and values removed because nobody used them for as long as the blobs that went.',
+    registers,
+  });
   const evictedBytes = new Counter({
     name: 'weir_evicted_bytes_total',
-    help: 'Bytes on disk of the blobs that were removed to make room.',
+    help: 'Bytes on disk of what was removed to make room.',
     registers,
   });
   const evictionAge = new Gauge({
@@ -133,7 +140,8 @@ function countingObserver(registry: Registry): Observer {
     uploadMismatched: () => mismatches.inc(),
     doubted: (_blob, reason) => doubts.inc({ reason }),
     quarantined: () => quarantined.inc(),
-    evicted({ blobs, bytes, youngestIdleMs }) {
+    evicted({ blobs, records, bytes, youngestIdleMs }) {
+      evictedRecords.inc(records);
       evictedBlobs.inc(blobs);
       evictedBytes.inc(bytes);
       if (blobs > 0) evictionAge.set(youngestIdleMs / 1000);
@@ -160,7 +168,17 @@ function volumeGauges(registry: Registry, probe: VolumeProbe): () => Promise<voi
     'weir_volume_answers',
     '1 when the volume answered in time for this scrape; its sizes are old when it is 0.',
   );
+  const quota = gauge(
+    'weir_quota_bytes',
+    'Bytes on disk that the cache may take (QUOTA); 0 where it has no quota.',
+  );
+  const used = gauge(
+    'weir_used_bytes',
+    'Bytes on disk that the cache takes, as far as measured; 0 where it has no quota.',
+  );
   return async () => {
+    quota.set(probe.quota()?.limitBytes ?? 0);
+    used.set(probe.quota()?.usedBytes ?? 0);
     writable.set(probe.isWritable() ? 1 : 0);
     const usage = await inTime(probe.usage());
     answers.set(usage === undefined ? 0 : 1);

@@ -11,7 +11,7 @@ import {
   maxMessageFields,
   maxStreamsPerConnection,
 } from '../../src/rpc/limits.ts';
-import { treeBounds } from '../../src/store/trees.ts';
+import { treeBounds } from '../../src/store/tree-bounds.ts';
 import { startWeir } from '../support/weir.ts';
 import { codeWords, page, project, section, tableRows } from './documents.ts';
 

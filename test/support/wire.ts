@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
 import { ClientError, createClient, Status } from 'nice-grpc';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
   type Digest,
@@ -46,6 +47,7 @@ export function clientsAt(address: string, credentials = ChannelCredentials.crea
   });
   return {
     cas: createClient(ContentAddressableStorageDefinition, channel),
+    actions: createClient(ActionCacheDefinition, channel),
     bytes: createClient(ByteStreamDefinition, channel),
     capabilities: createClient(CapabilitiesDefinition, channel),
     references: createClient(ReferenceStorageDefinition, channel),

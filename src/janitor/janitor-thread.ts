@@ -1,0 +1,65 @@
+import { Worker } from 'node:worker_threads';
+import type { JanitorAnswers, JanitorRequest, JanitorResponse, JanitorTask } from './janitor-worker.ts';
+
+/** The thread that walks the volume. */
+export interface JanitorThread {
+  /** Rejects with the failure's words; or when the thread has ended, which a later task starts anew. */
+  run<T extends JanitorTask>(task: T): Promise<JanitorAnswers[T['kind']]>;
+  /** Ends it, in the middle of a task too: what rests in the trash is finished by a later one, here or elsewhere. */
+  stop(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** A thread that hangs in a call of a dead mount cannot be ended; the process can. Milliseconds. */
+const endPatienceMs = 5000;
+
+export function janitorThread(root: string): JanitorThread {
+  const waiting = new Map<number, Waiting>();
+  let worker: Worker | undefined;
+  let lastId = 0;
+  let stopped = false;
+
+  function started(): Worker {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const thread = new Worker(new URL(`./janitor-worker.${extension}`, import.meta.url), {
+      workerData: root,
+    });
+    thread.unref();
+    thread.on('message', (response: JanitorResponse) => {
+      const asked = waiting.get(response.id);
+      waiting.delete(response.id);
+      if ('failure' in response) asked?.reject(new Error(response.failure));
+      else asked?.resolve(response.answer);
+    });
+    const ended = (error: Error) => {
+      if (worker === thread) worker = undefined;
+      for (const asked of waiting.values()) asked.reject(error);
+      waiting.clear();
+    };
+    thread.on('error', ended);
+    thread.on('exit', () => ended(new Error('the thread has ended')));
+    return thread;
+  }
+
+  return {
+    run(task) {
+      if (stopped) return Promise.reject(new Error('the thread was stopped'));
+      worker ??= started();
+      const id = ++lastId;
+      const thread = worker;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        thread.postMessage({ id, task } satisfies JanitorRequest);
+      });
+    },
+    async stop() {
+      stopped = true;
+      const patience = new Promise((resolve) => setTimeout(resolve, endPatienceMs).unref());
+      await Promise.race([worker?.terminate(), patience]);
+    },
+  };
+}

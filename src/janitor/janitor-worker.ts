@@ -1,0 +1,60 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { abandonedRuns, emptyTrash } from '../store/emptying.ts';
+import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
+import { type Layout, layoutOf } from '../store/layout.ts';
+import { measureBlobs, measureRest } from '../store/measuring.ts';
+
+/** What the thread is asked to do. */
+export type JanitorTask =
+  /** A pass of eviction, after what dead janitors have left in the trash. */
+  | { readonly kind: 'evict'; readonly plan: EvictionPlan; readonly abandonedAfterMs: number }
+  /** Bytes on disk of some of the 256 folders of blobs, and of everything else when that is asked for. */
+  | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly rest: boolean };
+
+/** What a measurement gives. */
+export interface Measurement {
+  readonly folders: Record<string, number>;
+  readonly rest: number | undefined;
+}
+
+/** The answer to each kind of task. */
+export interface JanitorAnswers {
+  evict: EvictionOutcome;
+  measure: Measurement;
+}
+
+/** A task with the number that its answer carries. */
+export interface JanitorRequest {
+  readonly id: number;
+  readonly task: JanitorTask;
+}
+
+/** An answer, or the words of a failure. */
+export type JanitorResponse =
+  | { readonly id: number; readonly answer: EvictionOutcome | Measurement }
+  | { readonly id: number; readonly failure: string };
+
+async function run(layout: Layout, task: JanitorTask): Promise<EvictionOutcome | Measurement> {
+  if (task.kind === 'measure') {
+    return {
+      folders: Object.fromEntries(task.prefixes.map((prefix) => [prefix, measureBlobs(layout, prefix)])),
+      rest: task.rest ? measureRest(layout) : undefined,
+    };
+  }
+  for (const left of abandonedRuns(layout, task.abandonedAfterMs, Date.now)) {
+    emptyTrash(layout, left, task.plan.evictAgeMs, Date.now);
+  }
+  return await evict(layout, task.plan, Date.now);
+}
+
+// Walking a volume of millions of blobs would keep the event loop of the server busy for minutes.
+if (parentPort !== null) {
+  const port = parentPort;
+  const layout = layoutOf(workerData as string);
+  port.on('message', ({ id, task }: JanitorRequest) => {
+    run(layout, task).then(
+      (answer) => port.postMessage({ id, answer } satisfies JanitorResponse),
+      (error: unknown) => port.postMessage({ id, failure: String(error) } satisfies JanitorResponse),
+    );
+  });
+}

@@ -1,0 +1,65 @@
+import type { Logger } from '../core/observer.ts';
+import { blobPrefixes } from '../store/layout.ts';
+import type { Space } from '../store/space.ts';
+import type { JanitorThread } from './janitor-thread.ts';
+
+/** Keeps what is known of the bytes that the cache takes current. */
+export interface Measurer {
+  stop(): void;
+}
+
+/** One measurement should take about so long; more folders at once are measured when it takes less. Milliseconds. */
+const aimMs = 100;
+/** The thread rests for so many times as long as it worked, so that it takes a twentieth of a core. */
+const restFactor = 20;
+const shortestRestMs = 500;
+
+/** Begins to measure, folder by folder, again and again; the first round takes no rests. */
+export function startMeasurer(thread: JanitorThread, space: Space, logger: Logger): Measurer {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let next = 0;
+  let atOnce = 16;
+  let rounds = 0;
+
+  async function measureSome(): Promise<number> {
+    const prefixes = blobPrefixes.slice(next, next + atOnce);
+    const begun = performance.now();
+    const measuring = space.used.beginMeasuring();
+    const { folders, rest } = await thread.run({ kind: 'measure', prefixes, rest: next === 0 });
+    measuring.done(folders, rest);
+    const took = performance.now() - begun;
+    next += prefixes.length;
+    if (next >= blobPrefixes.length) {
+      next = 0;
+      if (rounds++ === 0)
+        logger.info('measured what the cache takes', { bytes: Math.round(space.used.current()) });
+    }
+    if (took < aimMs) atOnce = Math.min(blobPrefixes.length, atOnce * 2);
+    else if (took > 4 * aimMs) atOnce = Math.max(1, atOnce >> 1);
+    return took;
+  }
+
+  async function goOn(): Promise<void> {
+    let restMs = shortestRestMs;
+    try {
+      const took = await measureSome();
+      restMs = rounds === 0 ? 0 : Math.max(shortestRestMs, took * restFactor);
+    } catch (error) {
+      if (stopped) return;
+      logger.error('measuring the cache failed', { error: String(error) });
+      restMs = 10_000;
+    }
+    if (stopped) return;
+    timer = setTimeout(() => void goOn(), restMs);
+    timer.unref();
+  }
+
+  void goOn();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { ActionCache } from '../core/action-cache.ts';
+import type { BlobStore } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type Digest, digestText, parseDigest, type UncheckedDigest } from '../core/digest.ts';
+import type { Observer } from '../core/observer.ts';
+import type {
+  ActionCacheServiceImplementation,
+  ActionResult,
+  GetActionResultRequest,
+} from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { WithCaller } from './caller.ts';
+import { maxInlinedBytes } from './limits.ts';
+import { checkRequest } from './request-checks.ts';
+
+/** build.bazel.remote.execution.v2.ActionCache. */
+export function actionCacheService(
+  actions: ActionCache,
+  blobs: BlobStore,
+  observer: Observer,
+): ActionCacheServiceImplementation<WithCaller> {
+  return {
+    async getActionResult(request, { signal }) {
+      const { instanceName, digestFunction } = checkRequest(request);
+      const action = parseDigest(request.actionDigest, digestFunction, 'action digest');
+      const result = await actions.get(instanceName, action, signal);
+      observer.lookedUp('action', result ? 1 : 0, result ? 0 : 1);
+      if (result === undefined)
+        throw new CacheError(
+          'not-found',
+          `the result of action ${digestText(action)} is not here, or not whole`,
+        );
+      return await inlined(blobs, result, action, request);
+    },
+
+    async updateActionResult(request, { signal }) {
+      const { instanceName, digestFunction } = checkRequest(request);
+      const action = parseDigest(request.actionDigest, digestFunction, 'action digest');
+      if (request.actionResult === undefined)
+        throw new CacheError('invalid-argument', 'the action_result is missing from the request');
+      return await actions.update(instanceName, action, request.actionResult, signal);
+    },
+  };
+}
+
+/**
+ * The result with the contents that were asked for, as far as a message has room for them: the API leaves it to
+ * the server, and clients take 4 MiB.
+ */
+async function inlined(
+  blobs: BlobStore,
+  result: ActionResult,
+  { digestFunction }: Digest,
+  request: GetActionResultRequest,
+): Promise<ActionResult> {
+  let left = maxInlinedBytes;
+  const contents = async (asked: boolean, digest: UncheckedDigest | undefined, present: Uint8Array) => {
+    if (!asked || digest === undefined || present.length > 0 || digest.sizeBytes > left) return present;
+    left -= Number(digest.sizeBytes);
+    return await blobs.readWhole(parseDigest(digest, digestFunction));
+  };
+  const paths = new Set(request.inlineOutputFiles);
+  const stdoutRaw = await contents(request.inlineStdout, result.stdoutDigest, result.stdoutRaw);
+  const stderrRaw = await contents(request.inlineStderr, result.stderrDigest, result.stderrRaw);
+  const outputFiles = [];
+  for (const file of result.outputFiles) {
+    outputFiles.push({ ...file, contents: await contents(paths.has(file.path), file.digest, file.contents) });
+  }
+  return { ...result, stdoutRaw, stderrRaw, outputFiles };
+}

@@ -1,0 +1,117 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  createNew,
+  discard,
+  openRegular,
+  readFully,
+  referenceMode,
+  renameOver,
+  syncUpwards,
+  writeFully,
+} from './durable-file.ts';
+import { recordTrashName } from './evictable.ts';
+import type { FileCalls } from './file-calls.ts';
+import type { Layout } from './layout.ts';
+import type { Leases } from './leases.ts';
+import { errnoOf, isAbsent } from './volume-error.ts';
+
+/** Small files that are found by a key. Errors are those of the system calls. */
+export interface Records {
+  /** The bytes; undefined for a file that is absent, empty or larger than this: an empty one is what an old crash leaves. */
+  read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** The same for what writeSealed() wrote; undefined too when it is not exactly that any more. */
+  readSealed(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** Leases the record itself; false when it is gone. */
+  touch(path: string): Promise<boolean>;
+  /** Visible at once and whole, and on disk when it resolves. */
+  write(path: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * The same, with the SHA-256 of the bytes behind them: half of a message can be a message too, and would be a
+   * wrong answer.
+   */
+  writeSealed(path: string, bytes: Uint8Array): Promise<void>;
+}
+
+const sealBytes = 32;
+
+export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases): Records {
+  /** Takes it from the trash, when it is on its way out; true when it is back. Linking sets ctime, which renews the lease. */
+  async function bringBack(path: string): Promise<boolean> {
+    for (const run of await calls.names(layout.trash)) {
+      try {
+        await calls.link(join(layout.trash, run, recordTrashName(layout, path)), path);
+        return true;
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+    }
+    return false;
+  }
+
+  async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const inPlace = await readInPlace(path, maxBytes);
+    if (inPlace !== 'absent') return inPlace;
+    if (!(await bringBack(path))) return undefined;
+    const back = await readInPlace(path, maxBytes);
+    return back === 'absent' ? undefined : back;
+  }
+
+  async function write(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = layout.temporaryFile(randomUUID());
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const handle = await createNew(temporary, referenceMode);
+      try {
+        await writeFully(handle, bytes, 0);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await renameOver(temporary, path);
+      await syncUpwards(dirname(path), layout.root);
+    } catch (error) {
+      await discard(temporary).catch(() => {});
+      throw error;
+    }
+  }
+
+  return {
+    read,
+    write,
+    async readSealed(path, maxBytes) {
+      const sealed = await read(path, maxBytes + sealBytes);
+      if (sealed === undefined || sealed.length < sealBytes) return undefined;
+      const bytes = sealed.subarray(0, -sealBytes);
+      return sealOf(bytes).equals(sealed.subarray(-sealBytes)) ? bytes : undefined;
+    },
+    writeSealed: (path, bytes) => write(path, Buffer.concat([bytes, sealOf(bytes)])),
+    async touch(path) {
+      if ((await leases.touchFile(path)) !== undefined) return true;
+      return (await bringBack(path)) && (await leases.touchFile(path)) !== undefined;
+    },
+  };
+}
+
+function sealOf(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+async function readInPlace(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'absent'> {
+  try {
+    const handle = await openRegular(path);
+    try {
+      const { size } = await handle.stat();
+      if (size === 0 || size > maxBytes) return undefined;
+      const buffer = Buffer.alloc(size);
+      return (await readFully(handle, buffer, 0)) === size ? buffer : undefined;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'EISDIR') return undefined;
+    if (isAbsent(error)) return 'absent';
+    throw error;
+  }
+}
