@@ -4,6 +4,8 @@ import { HealthState } from 'nice-grpc-server-health';
 import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
+import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
+import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
@@ -15,6 +17,7 @@ import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
+import { clearSocketPath } from './rpc/socket-file.ts';
 import type { TemporaryAges } from './store/temporary-files.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { withLog } from './telemetry/logging-observer.ts';
@@ -22,8 +25,10 @@ import { prometheusMetrics } from './telemetry/metrics.ts';
 
 /** What a server is made of. */
 export interface AppOptions {
-  readonly volume: Omit<VolumeOptions, 'coalesceMs' | 'keepsUploads'>;
+  readonly volume: Omit<VolumeOptions, 'leaseMs' | 'coalesceMs' | 'keepsUploads'>;
   readonly listeners: readonly ListenerOptions[];
+  /** The same store over the HTTP cache protocol. */
+  readonly httpListeners: readonly CacheListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
   /** How long a blob stays after any positive answer about it. */
@@ -31,11 +36,14 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** Where content may be fetched from; undefined: from nowhere. */
+  readonly fetch: DownloaderOptions | undefined;
 }
 
 /** A running server. */
 export interface App {
   readonly listeners: readonly { role: Role; port: number }[];
+  readonly httpListeners: readonly { role: Role; port: number }[];
   readonly opsPort: number | undefined;
   /** Stops being ready, lets calls end or cuts them when the time is up, and resolves when nothing is under way. */
   stop(): Promise<void>;
@@ -70,7 +78,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   const lease = { leaseMs: options.leaseMs, coalesceMs: options.leaseMs / coalesceShare };
   const volume = await openVolume(
-    { ...options.volume, coalesceMs: lease.coalesceMs, keepsUploads: options.uploadResumeMs > 0 },
+    { ...options.volume, ...lease, keepsUploads: options.uploadResumeMs > 0 },
     clock,
     observer,
     logger,
@@ -99,14 +107,17 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, references, actions, trees } = volume;
+  const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
+  const { indexOnly } = options.volume;
+  const downloader = options.fetch && httpsDownloader(options.fetch, intakes, logger);
   const listeners: Listener[] = [];
+  const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;
 
   async function stop(): Promise<void> {
     draining = true;
     health.setStatus('unhealthy');
-    await drain(listeners, options.drainMs, logger);
+    await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
     renewing.stop();
@@ -123,8 +134,25 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   try {
     for (const listener of options.listeners) {
       listeners.push(
-        await openListener(listener, { blobs, references, actions, trees, health, observer, logger }),
+        await openListener(listener, {
+          blobs,
+          references,
+          assets,
+          actions,
+          trees,
+          chunks,
+          indexOnly,
+          downloader,
+          health,
+          observer,
+          logger,
+        }),
       );
+    }
+    for (const listener of options.httpListeners) {
+      if (listener.address.startsWith('unix:')) await clearSocketPath(listener.address.slice('unix:'.length));
+      const parts = { blobs, intakes, values, actions, indexOnly, observer, logger };
+      httpListeners.push(await openCacheListener(listener, parts));
     }
     if (options.opsListen !== undefined) {
       const sources = {
@@ -141,6 +169,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   }
   return {
     listeners: listeners.map(({ role, port }) => ({ role, port })),
+    httpListeners: httpListeners.map(({ role, port }) => ({ role, port })),
     opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
     stop,
   };
@@ -162,7 +191,11 @@ function readinessOf(
 }
 
 /** Lets calls end by themselves; those that have not when the time is up are cut. */
-async function drain(listeners: readonly Listener[], patienceMs: number, logger: Logger): Promise<void> {
+async function drain(
+  listeners: readonly Pick<Listener, 'drain' | 'cut'>[],
+  patienceMs: number,
+  logger: Logger,
+): Promise<void> {
   const timer = setTimeout(() => {
     logger.warn('calls were still under way when the time to drain was up; they are cut', {
       seconds: patienceMs / 1000,

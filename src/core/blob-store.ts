@@ -1,4 +1,4 @@
-import type { Digest } from './digest.ts';
+import type { BlobName, Digest } from './digest.ts';
 
 /** Why a blob is doubted: its size on disk is not the one asked for, or its bytes do not give its hash. */
 export type Doubt = 'wrong-size' | 'wrong-bytes' | 'unreadable';
@@ -42,6 +42,19 @@ export interface BlobStore {
 
   /** How many bytes of an upload that was left unfinished are kept; 0 for an unknown name. */
   committedSize(name: string): Promise<number>;
+
+  /** The blob of this name with the size that it has here, leased; its bytes are not looked at. Undefined when it is absent. */
+  find(name: BlobName): Promise<Digest | undefined>;
+
+  /** Resolves when the bytes are known to be right, by looking at them if need be. Rejects as read() does. */
+  verify(digest: Digest): Promise<void>;
+
+  /**
+   * Where a server that has the volume mounted may read the blob for itself: a path below the volume's root.
+   * Only for a large blob whose bytes are known to be right already, in a file that everybody may read;
+   * undefined for all others, which read() gives. The blob is leased.
+   */
+  fileFor(digest: Digest): Promise<string | undefined>;
 }
 
 /** Bytes before each chunk of a BlobReading that are nobody's: room for the envelope of a message. */

@@ -1,6 +1,13 @@
 import type { Stats } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
-import { blobName, type Digest, isEmptyBlob } from '../core/digest.ts';
+import {
+  type BlobName,
+  blobName,
+  blobNameParts,
+  type Digest,
+  digestOf,
+  isEmptyBlob,
+} from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
@@ -30,6 +37,8 @@ export interface Leases {
    * another size than expected is returned as it is, without a lease.
    */
   touchFile(path: string, expectedSize?: number): Promise<Stats | undefined>;
+  /** The file of a blob whose size is not known, leased; undefined when it is absent. */
+  touchNamed(name: BlobName): Promise<Stats | undefined>;
 }
 
 /** `coalesceMs`: a file younger than this is not written to again; its lease has that much slack. */
@@ -82,10 +91,28 @@ export function fileTimeLeases(
     const runs = await calls.names(layout.trash);
     for (const [index, digest] of digests.entries()) {
       if (found[index] !== undefined) continue;
-      const isBack = isEmptyBlob(digest)
-        ? await makeEmptyBlob(calls, layout, digest)
-        : runs.length > 0 && (await bringBack(calls, layout, runs, blobName(digest)));
-      if (isBack) found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
+      if (await isBack(digest, runs))
+        found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
+    }
+  }
+
+  /** Whether a blob that was not in its place is there now. */
+  async function isBack(digest: Digest, runs: readonly string[]): Promise<boolean> {
+    if (isEmptyBlob(digest)) return await makeEmptyBlob(calls, layout, digest);
+    return runs.length > 0 && (await bringBack(calls, layout, runs, blobName(digest)));
+  }
+
+  async function touchNamed(name: BlobName): Promise<Stats | undefined> {
+    try {
+      const inPlace = await touchFile(layout.blob(name));
+      if (inPlace !== undefined) return inPlace;
+      const { digestFunction, hash } = blobNameParts(name);
+      // Of all sizes, only the empty blob's matters here.
+      if (!(await isBack(digestOf(hash, 0, digestFunction), await calls.names(layout.trash))))
+        return undefined;
+      return await touchFile(layout.blob(name));
+    } catch (error) {
+      throw volumeError(error, 'looking for a blob');
     }
   }
 
@@ -95,7 +122,7 @@ export function fileTimeLeases(
     return undefined;
   }
 
-  return { touchAll, touchFile, touch: async (digest) => (await touchAll([digest]))[0] };
+  return { touchAll, touchFile, touchNamed, touch: async (digest) => (await touchAll([digest]))[0] };
 }
 
 /** False where the volume is read-only and has none. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
+import { relative } from 'node:path';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import { blobName, type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
+import { blobName, blobNameParts, type Digest, digestOf, digestText, isEmptyBlob } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
@@ -12,9 +13,10 @@ import { fileIdentity, KnownFiles, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
+import { isReadableByOthers } from './readable-by-others.ts';
 import type { Space } from './space.ts';
 import { openBlob } from './trash.ts';
-import { committedSize, openUpload } from './uploads.ts';
+import { committedSize, openUpload, type UploadSite } from './uploads.ts';
 import { volumeError } from './volume-error.ts';
 
 /** Blobs up to this size are verified on every read, larger ones once for each process. Bytes. */
@@ -88,19 +90,52 @@ export function volumeBlobStore(
     return await underWay;
   }
 
+  async function verifyOpen(handle: FileHandle, digest: Digest, identity: string): Promise<void> {
+    if ((await hashOnce(handle, digest, identity)) !== digest.hash) throw damaged(digest);
+    verified.add(blobName(digest), identity);
+  }
+
+  /** Smaller ones are looked at whenever they are asked for. */
+  function isKnown(digest: Digest, identity: string): boolean {
+    return digest.sizeBytes > alwaysVerifiedUpTo && verified.has(blobName(digest), identity);
+  }
+
+  async function verify(digest: Digest): Promise<void> {
+    if (isEmptyBlob(digest)) return;
+    try {
+      const handle = await open(digest);
+      try {
+        const identity = fileIdentity(await handle.stat());
+        if (!isKnown(digest, identity)) await verifyOpen(handle, digest, identity);
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw volumeError(error, 'reading a blob');
+    }
+  }
+
+  async function fileFor(digest: Digest): Promise<string | undefined> {
+    const stats = await leases.touch(digest);
+    if (stats === undefined || !isKnown(digest, fileIdentity(stats))) return undefined;
+    const path = layout.blob(blobName(digest));
+    try {
+      return (await isReadableByOthers(path, stats, layout.root)) ? relative(layout.root, path) : undefined;
+    } catch (error) {
+      throw volumeError(error, 'reading a blob');
+    }
+  }
+
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
     if (isEmptyBlob(digest)) return nothing;
     try {
       const handle = await open(digest);
       try {
         const identity = fileIdentity(await handle.stat());
-        const known = digest.sizeBytes > alwaysVerifiedUpTo && verified.has(blobName(digest), identity);
+        const known = isKnown(digest, identity);
         const whole = offset === 0 && length === digest.sizeBytes;
         // Part of a blob cannot be checked by itself: check all of it first.
-        if (!known && !whole) {
-          if ((await hashOnce(handle, digest, identity)) !== digest.hash) throw damaged(digest);
-          verified.add(blobName(digest), identity);
-        }
+        if (!known && !whole) await verifyOpen(handle, digest, identity);
         return chunkedReading(handle, {
           offset,
           length,
@@ -138,6 +173,14 @@ export function volumeBlobStore(
     }
   }
 
+  const site: UploadSite = {
+    layout,
+    space,
+    keepsUploads,
+    publish: (temporary, published) => publishBlob(calls, layout, leases, temporary, published),
+    onMismatch: () => observer.uploadMismatched(),
+  };
+
   return {
     async findMissing(digests, signal) {
       const distinct = [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
@@ -147,20 +190,15 @@ export function volumeBlobStore(
     readWhole,
     read,
     put,
-    openUpload: (name, digest, offset) =>
-      openUpload(
-        {
-          layout,
-          space,
-          keepsUploads,
-          publish: (temporary, published) => publishBlob(calls, layout, leases, temporary, published),
-          onMismatch: () => observer.uploadMismatched(),
-        },
-        name,
-        digest,
-        offset,
-      ),
+    openUpload: (name, digest, offset) => openUpload(site, name, digest, offset),
     committedSize: (name) => committedSize(layout, name),
+    async find(name) {
+      const stats = await leases.touchNamed(name);
+      const { digestFunction, hash } = blobNameParts(name);
+      return stats && digestOf(hash, stats.size, digestFunction);
+    },
+    verify,
+    fileFor,
   };
 }
 

@@ -137,7 +137,8 @@ export async function startSite(t: TestContext): Promise<Site> {
     for (const channel of channels) channel.close();
     backend.stop();
     await nginx.stop();
-    await rm(folder, { recursive: true });
+    // A test of the configuration that the watcher had begun may still write here.
+    await rm(folder, { recursive: true, maxRetries: 20, retryDelay: 100 });
   });
   const serverCertificate = async () => await readFile(join(certsDir, 'server.crt'), 'utf8');
   return {

@@ -20,6 +20,10 @@ export interface NginxOptions {
   socketsDir: string;
   /** A certificates' folder as users have it; a server pair and a first client are made if it has none. */
   certsDir: string;
+  /** Whether the push port passes on what has a token instead of a certificate; `off` by default. */
+  pushTokens?: 'on' | 'off';
+  /** Of the weir behind it, as nginx sees it; none when it does not have it. */
+  volume?: string;
   /** Empty folder for configuration, logs and the synced copy. */
   workDir: string;
 }
@@ -33,6 +37,9 @@ export interface AccessLogEntry {
   verify: string;
   fingerprint: string;
   subject: string;
+  /** What nginx has sent from the volume by itself, or nothing. */
+  file: string;
+  bytes_out: number;
 }
 
 export interface RunningNginx {
@@ -128,8 +135,10 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
       NGINX_STREAM_TIMEOUT: '1h',
       NGINX_PULL_LISTEN: `127.0.0.1:${pullPort}`,
       NGINX_PUSH_LISTEN: `127.0.0.1:${pushPort}`,
+      NGINX_PUSH_TOKENS: options.pushTokens ?? 'off',
       NGINX_SOCKETS: options.socketsDir,
       NGINX_TLS: folders.tls,
+      NGINX_VOLUME: options.volume ?? join(options.workDir, 'no-volume'),
       NGINX_RUN: folders.run,
       NGINX_ACCESS_LOG: `${folders.run}/access.log weir_json`,
       NGINX_ERROR_LOG: `${folders.run}/error.log info`,

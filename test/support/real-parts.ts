@@ -37,6 +37,13 @@ const realParts = [
     present: () => python('import buildstream._protos'),
   },
   { name: 'nginx', packages: ['nginx'], present: () => has('nginx') },
+  { name: 'curl', packages: ['curl'], present: () => has('curl') },
+  {
+    name: 'strace',
+    packages: ['strace'],
+    // It is of no use where a process may not look at another.
+    present: () => has('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0,
+  },
   { name: 'openssl', packages: ['openssl'], present: () => has('openssl') },
   { name: 'prometheus', packages: ['prometheus'], present: () => has('prometheus') && has('promtool') },
   {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const project = join(import.meta.dirname, '..', '..');
-const startPatienceMs = 30_000;
+const startPatienceMs = 120_000;
 const stopPatienceMs = 60_000;
 
 /** How to start a server for a test. */
@@ -15,6 +15,8 @@ export interface WeirOptions {
   socketsDir?: string;
   /** Listen on loopback ports instead of socket files. */
   tcp?: boolean;
+  /** Speak the HTTP cache protocol too. */
+  http?: boolean;
   /** Settings on top of the defaults of a test. */
   env?: Record<string, string>;
 }
@@ -26,6 +28,9 @@ export interface Weir {
   /** In the form that grpc-js takes. */
   readonly pullAddress: string;
   readonly pushAddress: string;
+  /** Of the HTTP cache protocol; with `tcp` and `http` only. */
+  readonly pullUrl: string;
+  readonly pushUrl: string;
   readonly opsUrl: string;
   readonly pid: number;
   /** What it has printed so far, both streams. */
@@ -54,6 +59,10 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       LOG_FORMAT: 'json',
       // A test machine may have little room; what happens then has tests of its own.
       HEAD_ROOM_MIN: '1e6',
+      ...(options.http === true && {
+        PULL_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'pull-http.sock')}`,
+        PUSH_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'push-http.sock')}`,
+      }),
       ...options.env,
     },
   });
@@ -80,6 +89,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
     socketsDir,
     pullAddress: address('pull'),
     pushAddress: address('push'),
+    pullUrl: `http://127.0.0.1:${serving.httpPorts.pull}`,
+    pushUrl: `http://127.0.0.1:${serving.httpPorts.push}`,
     opsUrl: `http://127.0.0.1:${serving.opsPort}`,
     pid: child.pid ?? 0,
     output,
@@ -94,6 +105,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
 
 interface Serving {
   ports: { pull: number; push: number };
+  httpPorts: { pull?: number; push?: number };
   opsPort: number;
 }
 

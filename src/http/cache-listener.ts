@@ -1,0 +1,117 @@
+import { chmod } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { AccessRules } from '../core/access.ts';
+import { cannotListen } from '../core/listen-error.ts';
+import type { Role } from '../core/observer.ts';
+import { answerCacheRequest, type CacheParts } from './cache-requests.ts';
+import { exchangeOf } from './exchange.ts';
+
+/** Where a listener of the HTTP cache protocol listens and what may be done there. */
+export interface CacheListenerOptions {
+  readonly role: Role;
+  /** `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
+  readonly address: string;
+  /** Set when only our own proxy reaches it, so that what it says of the client is true. */
+  readonly identified: boolean;
+  readonly access: AccessRules;
+  readonly pushHint: string;
+  /** A connection on which nothing moves for so long is ended. */
+  readonly idleMs: number;
+}
+
+/** An open listener of the HTTP cache protocol. */
+export interface CacheListener {
+  readonly role: Role;
+  /** The port it got, when `address` asked for port 0; meaningless on a socket. */
+  readonly port: number;
+  /** Takes no new requests; resolves when those under way have ended. */
+  drain(): Promise<void>;
+  /** Ends what is still under way. */
+  cut(): void;
+}
+
+const unixPrefix = 'unix:';
+/** The proxy in front is in our group; nobody else may talk to us. */
+const socketMode = 0o660;
+/** Headers that take longer come from somebody who wants to hold the connection, not to ask anything. */
+const headersPatienceMs = 30_000;
+const mostHeaderBytes = 16 * 1024;
+const mostConnections = 4096;
+/** A proxy keeps connections to us for ten minutes: it should be the one that ends them. */
+const proxyKeepAliveMs = 660_000;
+const keepAliveMs = 60_000;
+/** How long a client may go on sending a body after it was told that nobody wants it. */
+const unwantedBodyMs = 30_000;
+
+/** Opens a listener. A socket's path has to be free. Rejects with the reason when the address cannot be had. */
+export async function openCacheListener(
+  options: CacheListenerOptions,
+  parts: CacheParts,
+): Promise<CacheListener> {
+  let draining = false;
+  const server = cacheServer(options, (request, response, expectsContinue) => {
+    // Nobody knows whether a client that is not asked for its body will send it: what comes next is no request.
+    if (draining || expectsContinue) response.setHeader('connection', 'close');
+    response.once('finish', () => limitRest(request));
+    // While draining, a connection is of no use once it is idle.
+    response.once('close', () => draining && server.closeIdleConnections());
+    void answerCacheRequest(exchangeOf(request, response, options, expectsContinue), options.pushHint, parts);
+  });
+  await listening(server, options);
+  return {
+    role: options.role,
+    port: (server.address() as AddressInfo | null)?.port ?? 0,
+    drain() {
+      draining = true;
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      });
+    },
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => void;
+
+function cacheServer({ identified, idleMs }: CacheListenerOptions, answer: Answer): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: mostHeaderBytes,
+      headersTimeout: headersPatienceMs,
+      // A large body may take hours; that it moves is what matters.
+      requestTimeout: 0,
+      keepAliveTimeout: identified ? proxyKeepAliveMs : keepAliveMs,
+    },
+    (request, response) => answer(request, response, false),
+  );
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+    answer(request, response, true),
+  );
+  server.timeout = idleMs;
+  server.maxConnections = mostConnections;
+  return server;
+}
+
+/** The answer is out, the body is not in: it is thrown away as it comes, but not for ever. */
+function limitRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  const { socket } = request;
+  const timer = setTimeout(() => socket.destroy(), unwantedBodyMs);
+  timer.unref();
+  const stop = () => clearTimeout(timer);
+  request.once('end', stop);
+  socket.once('close', stop);
+}
+
+async function listening(server: Server, { role, address }: CacheListenerOptions): Promise<void> {
+  const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
+  const at = address.lastIndexOf(':');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(cannotListen(`${role} over HTTP`, address, cause)));
+    if (socket !== undefined) server.listen(socket, resolve);
+    else server.listen(Number(address.slice(at + 1)), address.slice(0, at).replace(/^\[|\]$/g, ''), resolve);
+  });
+  if (socket !== undefined) await chmod(socket, socketMode);
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import type { BlobIntake, BlobIntakes } from '../core/blob-intake.ts';
+import { blobName, type Digest, digestOf } from '../core/digest.ts';
+import type { DigestFunction } from '../core/digest-function.ts';
+import { blobMode, createNew, discard, writeFully } from './durable-file.ts';
+import { type Hasher, newHasher } from './hashing.ts';
+import type { UploadSite } from './uploads.ts';
+import { volumeError } from './volume-error.ts';
+
+type IntakeSite = Pick<UploadSite, 'layout' | 'space' | 'publish'>;
+
+/** Blobs that come in without a digest: a temporary file each, as uploads have, never to be gone on with. */
+export function volumeIntakes(site: IntakeSite): BlobIntakes {
+  return {
+    async begin(digestFunction, expectedBytes) {
+      const temporary = site.layout.temporaryFile(randomUUID());
+      try {
+        await site.space.expectRoomFor(expectedBytes ?? 0);
+        await site.space.take(0, 1);
+        const hasher = await newHasher(digestFunction);
+        const handle = await createNew(temporary, blobMode);
+        return new FileIntake(site, digestFunction, temporary, handle, hasher);
+      } catch (error) {
+        throw volumeError(error, 'beginning an upload');
+      }
+    },
+  };
+}
+
+class FileIntake implements BlobIntake {
+  readonly #site: IntakeSite;
+  readonly #digestFunction: DigestFunction;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  readonly #hasher: Hasher;
+  #receivedBytes = 0;
+  /** Of the space, until it is settled. */
+  #takenBytes = 0;
+  #digest: Digest | undefined;
+
+  constructor(
+    site: IntakeSite,
+    digestFunction: DigestFunction,
+    temporary: string,
+    handle: FileHandle,
+    hasher: Hasher,
+  ) {
+    this.#site = site;
+    this.#digestFunction = digestFunction;
+    this.#temporary = temporary;
+    this.#handle = handle;
+    this.#hasher = hasher;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    try {
+      await this.#site.space.take(chunk.length, 0);
+      this.#takenBytes += chunk.length;
+      await writeFully(this.#handle, chunk, this.#receivedBytes);
+    } catch (error) {
+      throw volumeError(error, 'storing an upload');
+    }
+    this.#hasher.update(chunk);
+    this.#receivedBytes += chunk.length;
+  }
+
+  async seal(): Promise<Digest> {
+    try {
+      // On network volumes it is close() that says whether the bytes have arrived.
+      await this.#handle.close();
+    } catch (error) {
+      throw volumeError(error, 'storing an upload');
+    }
+    this.#digest = digestOf(this.#hasher.digest('hex'), this.#receivedBytes, this.#digestFunction);
+    return this.#digest;
+  }
+
+  async publish(): Promise<void> {
+    if (this.#digest === undefined) throw new Error('publish() was called before seal()');
+    try {
+      const isNew = await this.#site.publish(this.#temporary, this.#digest);
+      this.#settle(isNew ? this.#digest : undefined);
+    } catch (error) {
+      throw volumeError(error, 'storing an upload');
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#handle.close().catch(() => {});
+    await discard(this.#temporary).catch(() => {});
+    this.#settle(undefined);
+  }
+
+  #settle(stored: Digest | undefined): void {
+    this.#site.space.settle(this.#takenBytes, stored && blobName(stored));
+    this.#takenBytes = 0;
+  }
+}
