@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'nginx', 'bazel', 'compose'].map((name) => join('test', name, '/'));
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose'].map((name) => join('test', name, '/'));
 const optionsWithValue = new Set([
   '--test-name-pattern',
   '--test-skip-pattern',

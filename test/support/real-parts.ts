@@ -10,6 +10,7 @@ import type { TestContext, TestOptions } from 'node:test';
 
 import { bazelPackages, hasBazel } from './bazel-install.ts';
 import { hasRemotetool, makeRemotetool } from './remotetool-build.ts';
+import { hasSid, makeSid, sidTools } from './debian-sid.ts';
 
 interface RealPart {
   name: string;
@@ -59,6 +60,9 @@ const realParts = [
     make: makeRemotetool,
     present: hasRemotetool,
   },
+  // The two are packages of Debian's development distribution, and come in one root folder.
+  { name: 'buildstream2', packages: sidTools, make: makeSid, present: hasSid },
+  { name: 'buildbox', packages: sidTools, make: makeSid, present: hasSid },
 ] as const satisfies RealPart[];
 
 export type RealPartName = (typeof realParts)[number]['name'];
@@ -85,7 +89,7 @@ function needs(...names: RealPartName[]): { skip: string | false } {
 export function testWith(...names: RealPartName[]) {
   const needed = needs(...names);
   return (name: string, body: (t: TestContext) => Promise<void>, options: TestOptions = {}): void => {
-    void test(name, { timeout: 240_000, ...options, ...needed }, body);
+    void test(name, { timeout: 480_000, ...options, ...needed }, body);
   };
 }
 
@@ -117,7 +121,7 @@ function listed(parts: RealPart[]): string {
 }
 
 function packagesOf(parts: RealPart[]): string[] {
-  return parts.flatMap((part) => part.packages);
+  return [...new Set(parts.flatMap((part) => part.packages))];
 }
 
 /** Indexes are only fetched when the installation does not work with those that are there. */
