@@ -22,7 +22,7 @@ export interface FileServer {
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Names in the certificate: any host below .test that a test may want. */
-const names = ['localhost', 'files.test', 'mirror.test', 'a.files.test', 'other.test', '127.0.0.1', '::1'];
+const names = ['files.test', 'mirror.test', 'a.files.test', 'other.test', '127.0.0.1', '::1'];
 
 export async function startFileServer(): Promise<FileServer> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-files-'));
