@@ -3,14 +3,17 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest, type UncheckedDigest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import type {
-  ActionCacheServiceImplementation,
+import {
+  type ActionCacheServiceImplementation,
   ActionResult,
-  GetActionResultRequest,
+  type GetActionResultRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { WithCaller } from './caller.ts';
-import { maxInlinedBytes } from './limits.ts';
+import { maxAnswerBytes, maxInlinedBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
+
+/** What contents take in a message beside themselves: their tag, their length, and longer lengths around them. */
+const fieldBytes = 16;
 
 /** build.bazel.remote.execution.v2.ActionCache. */
 export function actionCacheService(
@@ -52,10 +55,10 @@ async function inlined(
   { digestFunction }: Digest,
   request: GetActionResultRequest,
 ): Promise<ActionResult> {
-  let left = maxInlinedBytes;
+  let left = Math.min(maxInlinedBytes, maxAnswerBytes - ActionResult.encode(result).finish().length);
   const contents = async (asked: boolean, digest: UncheckedDigest | undefined, present: Uint8Array) => {
     if (!asked || digest === undefined || present.length > 0 || digest.sizeBytes > left) return present;
-    left -= Number(digest.sizeBytes);
+    left -= Number(digest.sizeBytes) + fieldBytes;
     return await blobs.readWhole(parseDigest(digest, digestFunction));
   };
   const paths = new Set(request.inlineOutputFiles);

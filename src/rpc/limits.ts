@@ -7,7 +7,10 @@ export const maxBatchBytes = 4 * 1024 * 1024 - 128 * 1024;
  */
 export const maxMessageBytes = 8 * 1024 * 1024;
 
-/** Most bytes of contents that an action result is given back with; the rest of 4 MiB is for the result itself. */
+/** gRPC clients that were not told otherwise take messages of 4 MiB. */
+export const maxAnswerBytes = 4 * 1024 * 1024 - 16 * 1024;
+
+/** Most bytes of contents that an action result is given back with; fewer where it is long itself. */
 export const maxInlinedBytes = 2 * 1024 * 1024;
 
 /** A message of the longest size has about so many digests, each a field. */

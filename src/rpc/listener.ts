@@ -33,7 +33,7 @@ import { contentAddressableStorageService } from './content-addressable-storage.
 import { drainMiddleware } from './drain-middleware.ts';
 import { errorMiddleware } from './error-middleware.ts';
 import { fetchedAssets } from './fetched-assets.ts';
-import { withFewFields } from './few-fields.ts';
+import { actionCacheFields, withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { plainMessagesOnly } from './plain-messages.ts';
 import { withReadInPlace } from './read-response.ts';
@@ -136,7 +136,10 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
     withFewFields(ContentAddressableStorageDefinition),
     contentAddressableStorageService(blobs, trees, chunks, observer),
   );
-  server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
+  server.add(
+    withFewFields(ActionCacheDefinition, actionCacheFields),
+    actionCacheService(actions, blobs, observer),
+  );
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
   server.add(

@@ -10,8 +10,8 @@ import type { ReachChecker, WideReach } from './reach.ts';
 import type { Records } from './records.ts';
 import { volumeError } from './volume-error.ts';
 
-/** As long as the longest message: nothing longer can have been stored. */
-const longestResult = 8 * 1024 * 1024;
+/** gRPC clients take messages of 4 MiB: what is longer could be stored, and never be given back. */
+const longestResult = 4 * 1024 * 1024 - 64 * 1024;
 const noBytes = new Uint8Array();
 
 /** Action results as sealed records: the serialised message each. */
@@ -38,16 +38,25 @@ export function volumeActionCache(
       const { digestFunction } = actionDigest;
       const reach = reachOf(result, digestFunction);
       const kept = await withoutContents(blobs, result, digestFunction);
+      const bytes = ActionResult.encode(kept).finish();
+      if (bytes.length > longestResult) throw tooLong(bytes.length);
       await reaches.secure(reach, `the result of action ${digestText(actionDigest)}`, signal);
       const path = layout.actionResult(instanceName, actionDigest);
       try {
-        await records.writeSealed(path, ActionResult.encode(kept).finish());
+        await records.writeSealed(path, bytes);
       } catch (error) {
         throw volumeError(error, 'writing an action result');
       }
       return kept;
     },
   };
+}
+
+function tooLong(bytes: number): CacheError {
+  return new CacheError(
+    'resource-exhausted',
+    `the action result has ${bytes} bytes, more than the ${longestResult} that clients can be answered with; upload its outputs as blobs and name their digests`,
+  );
 }
 
 /** Undefined for what is no action result. */

@@ -181,7 +181,7 @@ void describe('A result that comes with bytes', () => {
     ];
     for (const lie of lies) {
       const { status } = await failure(updateAction(site.push, { ...action, result: { ...result, ...lie } }));
-      assert.equal(status, 'INVALID_ARGUMENT', Object.keys(lie).join());
+      assert.equal(status, 'FAILED_PRECONDITION', Object.keys(lie).join());
     }
     assert.equal((await failure(getAction(site.pull, action))).status, 'NOT_FOUND');
   });
