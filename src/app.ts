@@ -5,6 +5,7 @@ import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
 import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
+import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
@@ -24,7 +25,7 @@ import { prometheusMetrics } from './telemetry/metrics.ts';
 
 /** What a server is made of. */
 export interface AppOptions {
-  readonly volume: Omit<VolumeOptions, 'coalesceMs' | 'keepsUploads'>;
+  readonly volume: Omit<VolumeOptions, 'leaseMs' | 'coalesceMs' | 'keepsUploads'>;
   readonly listeners: readonly ListenerOptions[];
   /** The same store over the HTTP cache protocol. */
   readonly httpListeners: readonly CacheListenerOptions[];
@@ -35,6 +36,8 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** Where content may be fetched from; undefined: from nowhere. */
+  readonly fetch: DownloaderOptions | undefined;
 }
 
 /** A running server. */
@@ -75,7 +78,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   const lease = { leaseMs: options.leaseMs, coalesceMs: options.leaseMs / coalesceShare };
   const volume = await openVolume(
-    { ...options.volume, coalesceMs: lease.coalesceMs, keepsUploads: options.uploadResumeMs > 0 },
+    { ...options.volume, ...lease, keepsUploads: options.uploadResumeMs > 0 },
     clock,
     observer,
     logger,
@@ -104,7 +107,10 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
-  const { blobs, intakes, references, actions, values, trees } = volume;
+  const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
+  const { indexOnly } = options.volume;
+  // An index has no place for what would be fetched.
+  const downloader = indexOnly ? undefined : options.fetch && httpsDownloader(options.fetch, intakes, logger);
   const listeners: Listener[] = [];
   const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;
@@ -129,12 +135,24 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   try {
     for (const listener of options.listeners) {
       listeners.push(
-        await openListener(listener, { blobs, references, actions, trees, health, observer, logger }),
+        await openListener(listener, {
+          blobs,
+          references,
+          assets,
+          actions,
+          trees,
+          chunks,
+          indexOnly,
+          downloader,
+          health,
+          observer,
+          logger,
+        }),
       );
     }
     for (const listener of options.httpListeners) {
       if (listener.address.startsWith('unix:')) await clearSocketPath(listener.address.slice('unix:'.length));
-      const parts = { blobs, intakes, values, actions, observer, logger };
+      const parts = { blobs, intakes, values, actions, indexOnly, observer, logger };
       httpListeners.push(await openCacheListener(listener, parts));
     }
     if (options.opsListen !== undefined) {

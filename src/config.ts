@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { bool, cleanEnv, EnvError, makeValidator, str } from 'envalid';
 
 /** Where a listener is: `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
@@ -45,6 +46,34 @@ const quota = makeValidator<number>((input) => {
     `${JSON.stringify(input)} is no number of bytes, like 500000000000 or 5e11, and not none`,
   );
 });
+/** `none`, or words that are all of a form, with commas or spaces between. */
+function listOf(isOne: (word: string) => boolean, form: string) {
+  return makeValidator<string>((input) => {
+    const wrong = wordsOf(input).find((word) => !isOne(word));
+    if (wrong === undefined) return input;
+    throw new EnvError(`${JSON.stringify(wrong)} is not ${form}`);
+  });
+}
+
+function wordsOf(list: string): string[] {
+  return list === 'none' ? [] : list.split(/[\s,]+/).filter((word) => word !== '');
+}
+
+function isHost(word: string): boolean {
+  return (
+    /^((\*\.)?([\w-]+\.)*[\w-]+|\[[0-9a-f:.]+\])(:\d+)?$/i.test(word) &&
+    URL.canParse(`https://${word.replace('*.', '')}`)
+  );
+}
+
+function isNetwork(word: string): boolean {
+  const [address = '', prefix = '0', ...rest] = word.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+}
+
+const hosts = listOf(isHost, 'a host: write files.example.com, *.example.com, or one of them with :port');
+const networks = listOf(isNetwork, 'a network: write one like 10.1.0.0/16 or fd00:1::/32, or an address');
 
 /** Every setting there is: what it means, its unit and its default. `weir serve --help` prints this. */
 export const settings = {
@@ -73,6 +102,15 @@ export const settings = {
     default: '127.0.0.1:11080',
     desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
   }),
+  TOKENS_FILE: str({
+    default: 'none',
+    desc: 'list of hashed access tokens, taken over when it changes; none: tokens are ignored',
+  }),
+  PULL_ACCESS: str({
+    choices: ['anyone', 'token'] as const,
+    default: 'anyone',
+    desc: 'who may read on the pull listener: anyone, or who has a token',
+  }),
   PUSH_HINT: str({
     default: 'port 11002 with a client certificate',
     desc: 'what a push on the pull listener is told to use',
@@ -80,6 +118,10 @@ export const settings = {
   LEASE_SECONDS: seconds({
     default: 3600,
     desc: 'seconds for which a blob stays after any positive answer about it',
+  }),
+  INDEX_ONLY: bool({
+    default: false,
+    desc: 'keep names only, for "type: index" of BuildStream 2: blobs are on another server and not checked',
   }),
   HEAD_ROOM_MIN: bytes({
     default: undefined,
@@ -98,6 +140,16 @@ export const settings = {
     desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
   }),
   DRAIN_SECONDS: seconds({ default: 30, desc: 'seconds that calls may take to end after SIGTERM' }),
+  FETCH_HOSTS: hosts({
+    default: 'none',
+    desc: 'hosts that content is fetched from over https when FetchBlob asks for it; none: nothing is fetched',
+  }),
+  FETCH_PRIVATE_NETWORKS: networks({
+    default: 'none',
+    desc: 'private networks, like 10.1.0.0/16, that those hosts may be in',
+  }),
+  FETCH_MAX_BYTES: bytes({ default: 1024 ** 3, desc: 'most bytes of one fetched blob' }),
+  FETCH_TIMEOUT_SECONDS: seconds({ default: 300, desc: 'most seconds that fetching a blob may take' }),
   LOG_LEVEL: str({
     choices: ['error', 'warn', 'info', 'debug'] as const,
     default: 'info',
@@ -125,14 +177,22 @@ export interface Config {
   readonly pushHttpListen: string | undefined;
   readonly httpIdleSeconds: number;
   readonly opsListen: string | undefined;
+  readonly tokensFile: string | undefined;
+  readonly pullAccess: 'anyone' | 'token';
   readonly pushHint: string;
   readonly leaseSeconds: number;
+  readonly indexOnly: boolean;
   readonly headRoomMin: number | undefined;
   readonly headRoomMax: number | undefined;
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
   readonly uploadResumeSeconds: number;
   readonly drainSeconds: number;
+  /** Empty where nothing is fetched. */
+  readonly fetchHosts: readonly string[];
+  readonly fetchPrivateNetworks: readonly string[];
+  readonly fetchMaxBytes: number;
+  readonly fetchTimeoutSeconds: number;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   readonly logFormat: 'auto' | 'json' | 'pretty';
   readonly reflection: boolean;
@@ -154,6 +214,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       if (lines.length > 0) throw new ConfigError(lines.join('\n'));
     },
   });
+  if (checked.PULL_ACCESS === 'token' && checked.TOKENS_FILE === 'none')
+    throw new ConfigError('PULL_ACCESS: token needs TOKENS_FILE, or nobody could read');
   return Object.freeze({
     volume: checked.VOLUME,
     pullListen: checked.PULL_LISTEN,
@@ -162,13 +224,20 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pushHttpListen: httpAddress(checked.PUSH_HTTP_LISTEN),
     httpIdleSeconds: checked.HTTP_IDLE_SECONDS,
     opsListen: checked.OPS_LISTEN || undefined,
+    tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
+    pullAccess: checked.PULL_ACCESS,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
+    indexOnly: checked.INDEX_ONLY,
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,
+    fetchHosts: wordsOf(checked.FETCH_HOSTS),
+    fetchPrivateNetworks: wordsOf(checked.FETCH_PRIVATE_NETWORKS),
+    fetchMaxBytes: checked.FETCH_MAX_BYTES,
+    fetchTimeoutSeconds: checked.FETCH_TIMEOUT_SECONDS,
     logLevel: checked.LOG_LEVEL,
     logFormat: checked.LOG_FORMAT,
     reflection: checked.REFLECTION,

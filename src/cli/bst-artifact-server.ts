@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { type AppOptions, startApp } from '../app.ts';
+import { openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { reloadableCredentials } from '../rpc/tls.ts';
@@ -20,6 +21,7 @@ interface Flags {
   serverCert?: string;
   clientCerts?: string;
   enablePush?: boolean;
+  indexOnly?: boolean;
   headRoomMin: string;
   headRoomMax: string;
   quota: string;
@@ -30,6 +32,7 @@ interface Options {
   readonly repo: string;
   readonly port: number;
   readonly enablePush: boolean;
+  readonly indexOnly: boolean;
   readonly headRoomMin: number;
   readonly headRoomMax: number;
   /** 0 for none. */
@@ -46,6 +49,7 @@ const program = new Command('bst-artifact-server')
   .option('--server-cert <FILE>', "The server's certificate for TLS (PEM)")
   .option('--client-certs <FILE>', 'Certificates of the clients that are let in (PEM, concatenated)')
   .option('--enable-push', 'Take uploads and updates of references')
+  .option('--index-only', 'Keep names of artifacts and sources only; their blobs are on a storage server')
   .option('--head-room-min <INTEGER>', 'Bytes that uploads leave free on the disk', '2000000000')
   .option('--head-room-max <INTEGER>', 'Bytes that are free after a clean-up', '10000000000')
   .option('--quota <INTEGER>', 'Bytes on disk that the cache may take; 0 for no limit but the disk', '0')
@@ -101,6 +105,7 @@ function parse(argv: readonly string[]): Options {
     headRoomMax,
     quota,
     enablePush: flags.enablePush === true,
+    indexOnly: flags.indexOnly === true,
     tls: tlsOptions(flags),
   };
 }
@@ -117,6 +122,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
   return {
     volume: {
       root: options.repo,
+      indexOnly: options.indexOnly,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
       quotaBytes: options.quota || undefined,
@@ -127,6 +133,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     leaseMs,
     uploadResumeMs: 600_000,
     drainMs: 30_000,
+    fetch: undefined,
   };
 }
 
@@ -134,6 +141,7 @@ async function listenerOptions(options: Options, logger: Logger): Promise<Listen
   const common = {
     role: options.enablePush ? ('push' as const) : ('pull' as const),
     address: `[::]:${options.port}`,
+    access: openAccess,
     pushHint: 'a server that was started with --enable-push',
     reflection: false,
   };

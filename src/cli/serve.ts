@@ -1,11 +1,14 @@
 import { Command } from 'commander';
 import { type App, type AppOptions, startApp } from '../app.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config.ts';
+import { type AccessRules, openAccess } from '../core/access.ts';
+import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { runUntilStopped } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
 import { exitCodes } from './exit-codes.ts';
+import { watchTokensFile } from './tokens-file.ts';
 
 /** `weir serve`: the server, configured by its environment. */
 export function serveCommand(): Command {
@@ -28,7 +31,7 @@ async function serve(): Promise<void> {
   }
   const logger = winstonLogger({ level: config.logLevel, format: config.logFormat });
   try {
-    const app = await startApp(appOptions(config), logger);
+    const app = await startApp(appOptions(config, await accessRules(config, logger)), logger);
     runUntilStopped(app, logger);
     process.stdout.write(banner(config, app));
     logger.info('serving', {
@@ -48,43 +51,69 @@ async function serve(): Promise<void> {
   }
 }
 
-function appOptions(config: Config): AppOptions {
+async function accessRules({ tokensFile, pullAccess }: Config, logger: Logger): Promise<AccessRules> {
+  if (tokensFile === undefined) return openAccess;
+  return { tokens: await watchTokensFile(tokensFile, logger), pullAccess };
+}
+
+function appOptions(config: Config, access: AccessRules): AppOptions {
   return {
     volume: {
       root: config.volume,
+      indexOnly: config.indexOnly,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
       quotaBytes: config.quotaBytes,
     },
     listeners: [
-      listener(config, 'pull', config.pullListen),
-      ...(config.pushListen === undefined ? [] : [listener(config, 'push', config.pushListen)]),
+      listener(config, access, 'pull', config.pullListen),
+      ...(config.pushListen === undefined ? [] : [listener(config, access, 'push', config.pushListen)]),
     ],
     httpListeners: [
-      ...httpListener(config, 'pull', config.pullHttpListen),
-      ...httpListener(config, 'push', config.pushHttpListen),
+      ...httpListener(config, access, 'pull', config.pullHttpListen),
+      ...httpListener(config, access, 'push', config.pushHttpListen),
     ],
     opsListen: config.opsListen,
     leaseMs: config.leaseSeconds * 1000,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
+    fetch: fetchOptions(config),
   };
 }
 
-function listener(config: Config, role: ListenerOptions['role'], address: string): ListenerOptions {
+/** Nothing is fetched from anywhere unless hosts are listed. */
+function fetchOptions(config: Config): AppOptions['fetch'] {
+  if (config.fetchHosts.length === 0) return undefined;
+  return {
+    hosts: config.fetchHosts,
+    privateNetworks: config.fetchPrivateNetworks,
+    maxBytes: config.fetchMaxBytes,
+    timeoutMs: config.fetchTimeoutSeconds * 1000,
+  };
+}
+
+function listener(
+  config: Config,
+  access: AccessRules,
+  role: ListenerOptions['role'],
+  address: string,
+): ListenerOptions {
   // Only the proxy reaches a socket file, so what it says of the client is believed there and nowhere else.
   const identified = address.startsWith('unix:');
-  return { role, address, identified, pushHint: config.pushHint, reflection: config.reflection };
+  return { role, address, identified, access, pushHint: config.pushHint, reflection: config.reflection };
 }
 
 function httpListener(
   config: Config,
+  access: AccessRules,
   role: CacheListenerOptions['role'],
   address: string | undefined,
 ): CacheListenerOptions[] {
   if (address === undefined) return [];
   const identified = address.startsWith('unix:');
-  return [{ role, address, identified, pushHint: config.pushHint, idleMs: config.httpIdleSeconds * 1000 }];
+  return [
+    { role, address, identified, access, pushHint: config.pushHint, idleMs: config.httpIdleSeconds * 1000 },
+  ];
 }
 
 /** How to use this server from BuildStream; nothing where a proxy stands in front and knows the addresses. */

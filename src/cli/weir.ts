@@ -3,6 +3,7 @@ import { certsCommand } from './certs.ts';
 import { exitCodes } from './exit-codes.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { serveCommand } from './serve.ts';
+import { tokensCommand } from './tokens.ts';
 import { version } from './version.ts';
 
 const program = new Command('weir')
@@ -10,6 +11,7 @@ const program = new Command('weir')
   .version(version)
   .addCommand(serveCommand())
   .addCommand(certsCommand())
+  .addCommand(tokensCommand())
   .addCommand(healthcheckCommand());
 
 exitWithUsageCode(program);

@@ -1,38 +1,58 @@
 import type { Doubt } from './blob-store.ts';
 import type { BlobName } from './digest.ts';
+import type { RequestDetails, ToolLabel } from './tool.ts';
 
-/** Which door a call came in by, which decides what it may do: pull reads, push reads and writes. */
+/** What may be done, by a door or by a call that came in there: pull reads, push reads and writes. */
 export type Role = 'pull' | 'push';
 
-/** Who is calling, as far as that was verified in front of us. */
-export interface Identity {
-  /** SHA-256 of the client certificate, lower-case hex. */
-  readonly fingerprint: string;
-  /** Subject of the client certificate. */
-  readonly subject: string;
+/** Who is calling, as far as that was verified: by TLS in front of us, or by an access token. */
+export type Identity =
+  | {
+      readonly kind: 'certificate';
+      /** SHA-256 of the client certificate, lower-case hex. */
+      readonly fingerprint: string;
+      /** Subject of the client certificate. */
+      readonly subject: string;
+    }
+  | {
+      readonly kind: 'token';
+      /** What the list of tokens calls its holder. */
+      readonly name: string;
+    };
+
+/** As fields of a log line. */
+export function identityFields(identity: Identity): Record<string, string> {
+  return identity.kind === 'token'
+    ? { token: identity.name }
+    : { fingerprint: identity.fingerprint, subject: identity.subject };
 }
 
-/** A successful push of references, for the log and the counters. */
+/** A successful push of references or assets, for the log and the counters. */
 export interface Push {
+  /** Keys of references, URIs of assets. */
   readonly keys: readonly string[];
   readonly root: string;
   readonly blobs: number;
   readonly bytes: number;
+  /** The first blobs of an asset that were not here when it was pushed, as `<hash>/<size>`. */
+  readonly missing: readonly string[];
   readonly identity: Identity | undefined;
+  /** What the call said of itself. */
+  readonly request: RequestDetails;
 }
 
 /**
  * What was looked for. `blob`: a digest in FindMissingBlobs; `read`: a blob asked for by Read or
- * BatchReadBlobs; `action`: what is kept under an action's hash or another key of a cache; `reference`: a key
- * in GetReference.
+ * BatchReadBlobs; `action`: what is kept under an action's hash or another key of a cache; `asset`: the URIs
+ * of a FetchBlob or FetchDirectory; `reference`: a key in GetReference.
  */
-export type LookupKind = 'blob' | 'read' | 'action' | 'reference';
+export type LookupKind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
 
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
   callBegan(role: Role): void;
   callEnded(role: Role): void;
-  lookedUp(kind: LookupKind, hits: number, misses: number): void;
+  lookedUp(kind: LookupKind, tool: ToolLabel, hits: number, misses: number): void;
   /** Payload bytes that came in over a service, without framing. */
   received(service: string, role: Role, bytes: number): void;
   /** Payload bytes that went out over a service, without framing. */

@@ -21,11 +21,11 @@ export function blobRequests(blobs: BlobStore, intakes: BlobIntakes, observer: O
     try {
       const digest = await blobs.find(name);
       if (digest === undefined) throw new CacheError('not-found', `the blob ${blob.hash} is not here`);
-      const onFound = () => observer.lookedUp(kind, 1, 0);
+      const onFound = () => observer.lookedUp(kind, exchange.tool, 1, 0);
       await sendBlob(exchange, digest, { blobs, observer, onFound });
     } catch (error) {
       const missing = error instanceof CacheError && error.kind === 'not-found';
-      if (missing && !exchange.response.headersSent) observer.lookedUp(kind, 0, 1);
+      if (missing && !exchange.response.headersSent) observer.lookedUp(kind, exchange.tool, 0, 1);
       throw error;
     }
   }

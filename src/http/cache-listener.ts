@@ -1,6 +1,7 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { AccessRules } from '../core/access.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import type { Role } from '../core/observer.ts';
 import { answerCacheRequest, type CacheParts } from './cache-requests.ts';
@@ -13,6 +14,7 @@ export interface CacheListenerOptions {
   readonly address: string;
   /** Set when only our own proxy reaches it, so that what it says of the client is true. */
   readonly identified: boolean;
+  readonly access: AccessRules;
   readonly pushHint: string;
   /** A connection on which nothing moves for so long is ended. */
   readonly idleMs: number;

@@ -1,6 +1,6 @@
 import { CacheError } from '../core/cache-error.ts';
 import { quote } from '../core/digest.ts';
-import type { Logger } from '../core/observer.ts';
+import { identityFields, type Logger } from '../core/observer.ts';
 import { blobRequests } from './blob-requests.ts';
 import { type CachePath, parseCachePath } from './cache-path.ts';
 import { HttpRefusal, httpStatusOf } from './cache-status.ts';
@@ -9,6 +9,8 @@ import { type ValueParts, valueRequests } from './value-requests.ts';
 
 /** What requests are answered from. */
 export interface CacheParts extends ValueParts {
+  /** Set where only names are kept: what needs blobs is not offered then. */
+  readonly indexOnly: boolean;
   readonly logger: Logger;
 }
 
@@ -27,12 +29,13 @@ export async function answerCacheRequest(
   pushHint: string,
   parts: CacheParts,
 ): Promise<void> {
-  const { role, request, response } = exchange;
+  const { listener, request, response } = exchange;
   const { observer, logger } = parts;
   const begun = performance.now();
   let message: string | undefined;
-  observer.callBegan(role);
+  observer.callBegan(listener);
   try {
+    if (exchange.refusal !== undefined) throw exchange.refusal;
     const method = methodOf(request.method);
     if (method === 'PUT') expectPush(exchange, pushHint);
     const path = parseCachePath(request.url ?? '');
@@ -40,13 +43,15 @@ export async function answerCacheRequest(
   } catch (error) {
     message = refuse(exchange, error, logger);
   } finally {
-    observer.callEnded(role);
-    observer.httpAnswered(methodLabel(request.method), response.statusCode, role);
+    observer.callEnded(listener);
+    observer.httpAnswered(methodLabel(request.method), response.statusCode, listener);
     if (logger.debugs) logger.debug('call', { ...described(exchange, begun), ...(message && { message }) });
   }
 }
 
 async function answer(exchange: Exchange, method: Method, path: CachePath, parts: CacheParts): Promise<void> {
+  if (parts.indexOnly)
+    throw new CacheError('unimplemented', 'this server is an index and has no blobs; use a storage server');
   if (path.space === 'cas') {
     const { get, put } = blobRequests(parts.blobs, parts.intakes, parts.observer);
     await (method === 'PUT' ? put : get)(exchange, path);
@@ -65,8 +70,13 @@ function methodOf(method: string | undefined): Method {
 }
 
 /** The one place of this protocol where a role decides anything. */
-function expectPush({ role }: Exchange, pushHint: string): void {
+function expectPush({ listener, role, identity }: Exchange, pushHint: string): void {
   if (role === 'push') return;
+  if (listener === 'push' && identity?.kind === 'token')
+    throw new CacheError(
+      'permission-denied',
+      `the access token ${quote(identity.name)} is for pulling only; to push, ask for one whose role is push`,
+    );
   throw new CacheError('permission-denied', `this port is for pulling only; to push, use ${pushHint}`);
 }
 
@@ -125,16 +135,19 @@ function methodLabel(method: string | undefined): string {
   return methods.find((candidate) => candidate === method) ?? 'other';
 }
 
-function described({ request, response, role, identity }: Exchange, begun: number): Record<string, unknown> {
+function described(
+  { request, response, listener, identity }: Exchange,
+  begun: number,
+): Record<string, unknown> {
   const { headers, socket } = request;
   return {
     method: `HTTP ${request.method}`,
     path: request.url?.slice(0, 300),
-    listener: role,
+    listener,
     status: response.statusCode,
     seconds: Number(((performance.now() - begun) / 1000).toFixed(6)),
     peer: headers['x-forwarded-for'] ?? socket.remoteAddress,
     tool: headers['user-agent']?.slice(0, 100),
-    ...(identity && { fingerprint: identity.fingerprint, subject: identity.subject }),
+    ...(identity && identityFields(identity)),
   };
 }

@@ -1,12 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Access, type AccessRules, decideAccess } from '../core/access.ts';
+import { CacheError } from '../core/cache-error.ts';
 import type { Identity, Role } from '../core/observer.ts';
+import { type ToolLabel, toolLabel } from '../core/tool.ts';
 
 /** One request and its answer, with what is known of whoever makes it. */
-export interface Exchange {
+export interface Exchange extends Access {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly role: Role;
-  readonly identity: Identity | undefined;
+  /** The door that the request came in by; `role` is what it may do, which can be less. */
+  readonly listener: Role;
+  /** Why the request may do nothing at all; the role is pull then. */
+  readonly refusal: CacheError | undefined;
+  /** For counting. */
+  readonly tool: ToolLabel;
   /** Path under which the proxy in front serves the volume to itself, if it does. */
   readonly accelPrefix: string | undefined;
   /** Whether the client waits to hear that its body is wanted. */
@@ -18,16 +25,18 @@ export interface Exchange {
 /** Set by the proxy in front, and believed only on listeners that nobody else reaches. */
 const fingerprintHeader = 'x-weir-client-fingerprint';
 const subjectHeader = 'x-weir-client-subject';
+/** Set by a proxy that lets a request through without having verified anybody. It only takes away: believed anywhere. */
+const unverifiedHeader = 'x-weir-unverified';
 const accelHeader = 'x-weir-accel';
 
 /**
- * The one place where it is decided who calls. The role is the listener's, never anything that a client can
- * send. `identified`: whether the headers above come from the proxy, and not from the client.
+ * Finds out who calls. Nothing that a client sends makes a listener do more than it does.
+ * `identified`: whether the headers above come from the proxy, and not from the client.
  */
 export function exchangeOf(
   request: IncomingMessage,
   response: ServerResponse,
-  listener: { role: Role; identified: boolean },
+  listener: { role: Role; identified: boolean; access: AccessRules },
   expectsContinue: boolean,
 ): Exchange {
   const aborting = new AbortController();
@@ -36,11 +45,27 @@ export function exchangeOf(
   });
   const told = (name: string) => (listener.identified ? text(request, name) : undefined) || undefined;
   const fingerprint = told(fingerprintHeader);
+  const certificate: Identity | undefined =
+    fingerprint === undefined
+      ? undefined
+      : { kind: 'certificate', fingerprint, subject: told(subjectHeader) ?? '' };
+  const access = decideAccess(
+    {
+      listener: listener.role,
+      certificate,
+      unverified: (text(request, unverifiedHeader) ?? '') !== '',
+      authorization: request.headers.authorization,
+    },
+    listener.access,
+  );
+  const refused = access instanceof CacheError;
   return {
+    ...(refused ? { role: 'pull', identity: undefined } : access),
     request,
     response,
-    role: listener.role,
-    identity: fingerprint === undefined ? undefined : { fingerprint, subject: told(subjectHeader) ?? '' },
+    listener: listener.role,
+    refusal: refused ? access : undefined,
+    tool: toolLabel(request.headers['user-agent']),
     accelPrefix: told(accelHeader),
     expectsContinue,
     signal: aborting.signal,

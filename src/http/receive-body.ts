@@ -11,14 +11,14 @@ export function announcedBytes({ request }: Exchange): number | undefined {
 
 /** The body as it arrives, counted. A connection that breaks is thrown; a consumer that stops early can still answer. */
 export async function* bodyOf(exchange: Exchange, observer: Observer): AsyncGenerator<Buffer> {
-  const { request, response, role, expectsContinue } = exchange;
+  const { request, response, listener, expectsContinue } = exchange;
   if (expectsContinue) {
     response.removeHeader('connection');
     response.writeContinue();
   }
   // Left to itself, an iterator that ends early ends the connection too.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    observer.received(serviceName, role, chunk.length);
+    observer.received(serviceName, listener, chunk.length);
     yield chunk;
   }
 }

@@ -69,7 +69,7 @@ function rangeOf({ request, response }: Exchange, { sizeBytes }: Digest): ByteRa
 
 /** Lets the proxy send the file itself. False where it cannot, or where the bytes have to be looked at on the way. */
 async function handOver(
-  { accelPrefix, response, role }: Exchange,
+  { accelPrefix, response, listener }: Exchange,
   digest: Digest,
   range: ByteRange | undefined,
   headers: Headers,
@@ -83,7 +83,7 @@ async function handOver(
   onFound();
   const { 'accept-ranges': _its, ...others } = headers;
   response.writeHead(200, { ...others, 'x-accel-redirect': accelPrefix + path, 'content-length': 0 }).end();
-  observer.sent(serviceName, role, range?.length ?? digest.sizeBytes);
+  observer.sent(serviceName, listener, range?.length ?? digest.sizeBytes);
   return true;
 }
 
@@ -119,7 +119,7 @@ async function sendCompressed(
 }
 
 async function sendAll(
-  { response, role }: Exchange,
+  { response, listener }: Exchange,
   reading: BlobReading,
   chunks: AsyncIterable<Uint8Array>,
   observer: Observer,
@@ -128,7 +128,7 @@ async function sendAll(
     await pipeline(async function* () {
       for await (const chunk of chunks) {
         yield chunk;
-        observer.sent(serviceName, role, chunk.length);
+        observer.sent(serviceName, listener, chunk.length);
       }
     }, response);
   } finally {

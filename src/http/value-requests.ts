@@ -46,17 +46,18 @@ export function valueRequests({ blobs, intakes, values, actions, observer }: Val
       if (result !== undefined) return sendResult(exchange, result);
       const digest = await values.get(path.instanceName, path.key);
       if (digest === undefined) throw new CacheError('not-found', `nothing is kept under ${quote(path.key)}`);
-      const onFound = () => observer.lookedUp('action', 1, 0);
+      const onFound = () => observer.lookedUp('action', exchange.tool, 1, 0);
       await sendBlob(exchange, digest, { blobs, observer, onFound });
     } catch (error) {
       const missing = error instanceof CacheError && error.kind === 'not-found';
-      if (missing && !exchange.response.headersSent) observer.lookedUp('action', 0, 1);
+      if (missing && !exchange.response.headersSent) observer.lookedUp('action', exchange.tool, 0, 1);
       throw error;
     }
   }
 
-  function sendResult({ request, response }: Exchange, result: ActionResult): void {
-    observer.lookedUp('action', 1, 0);
+  function sendResult(exchange: Exchange, result: ActionResult): void {
+    const { request, response } = exchange;
+    observer.lookedUp('action', exchange.tool, 1, 0);
     const bytes = ActionResult.encode(result).finish();
     response.writeHead(200, {
       'content-type': 'application/octet-stream',

@@ -19,11 +19,11 @@ export function actionCacheService(
   observer: Observer,
 ): ActionCacheServiceImplementation<WithCaller> {
   return {
-    async getActionResult(request, { signal }) {
+    async getActionResult(request, { caller, signal }) {
       const { instanceName, digestFunction } = checkRequest(request);
       const action = parseDigest(request.actionDigest, digestFunction, 'action digest');
       const result = await actions.get(instanceName, action, signal);
-      observer.lookedUp('action', result ? 1 : 0, result ? 0 : 1);
+      observer.lookedUp('action', caller.tool, result ? 1 : 0, result ? 0 : 1);
       if (result === undefined)
         throw new CacheError(
           'not-found',

@@ -50,7 +50,7 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
       // How many bytes another client's compressed form had says nothing about this one's.
       return { committedSize: name.compressor === 'zstd' ? -1n : BigInt(name.digest.sizeBytes) };
     }
-    const payloads = new Payloads(first, rest, observer, caller.role);
+    const payloads = new Payloads(first, rest, observer, caller.listener);
     let ended = false;
     try {
       const bytes = name.compressor === 'zstd' ? noted(zstdDecompressed(payloads, signal)) : payloads;
@@ -76,13 +76,13 @@ class Payloads implements AsyncIterable<Uint8Array> {
   readonly #first: WriteRequest;
   readonly #rest: AsyncIterator<WriteRequest>;
   readonly #observer: Observer;
-  readonly #role: Role;
+  readonly #listener: Role;
 
-  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, observer: Observer, role: Role) {
+  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, observer: Observer, listener: Role) {
     this.#first = first;
     this.#rest = rest;
     this.#observer = observer;
-    this.#role = role;
+    this.#listener = listener;
     this.nextOffset = first.writeOffset;
   }
 
@@ -93,7 +93,7 @@ class Payloads implements AsyncIterable<Uint8Array> {
         this.nextOffset += BigInt(request.data.length);
         this.finished = request.finishWrite;
         yield request.data;
-        this.#observer.received('ByteStream', this.#role, request.data.length);
+        this.#observer.received('ByteStream', this.#listener, request.data.length);
         if (this.finished) return;
         ({ value: request } = (await this.#rest.next()) as { value: WriteRequest | undefined });
       }

@@ -42,13 +42,14 @@ export function byteStreamService(
     const left = digest.sizeBytes - offset;
     const length = request.readLimit === 0n || request.readLimit > left ? left : Number(request.readLimit);
     const reading = await blobs.read(digest, offset, length).catch((error: unknown) => {
-      if (error instanceof CacheError && error.kind === 'not-found') observer.lookedUp('read', 0, 1);
+      if (error instanceof CacheError && error.kind === 'not-found')
+        observer.lookedUp('read', caller.tool, 0, 1);
       throw error;
     });
-    observer.lookedUp('read', 1, 0);
+    observer.lookedUp('read', caller.tool, 1, 0);
     for await (const data of compressor === 'zstd' ? zstdCompressed(reading, signal) : reading) {
       yield { data };
-      observer.sent(service, caller.role, data.length);
+      observer.sent(service, caller.listener, data.length);
     }
   }
 

@@ -1,10 +1,20 @@
 import type { CallContext, ServerMiddleware } from 'nice-grpc-common';
+import { type Access, type AccessRules, decideAccess } from '../core/access.ts';
+import { CacheError } from '../core/cache-error.ts';
 import type { Identity, Role } from '../core/observer.ts';
+import { type RequestDetails, type ToolLabel, toolLabel } from '../core/tool.ts';
+import { requestDetails } from './request-metadata.ts';
 
 /** What the server knows of whoever makes a call. */
-export interface Caller {
-  readonly role: Role;
-  readonly identity: Identity | undefined;
+export interface Caller extends Access {
+  /** The door that the call came in by; `role` is what it may do, which can be less. */
+  readonly listener: Role;
+  /** Why the call may do nothing at all; the role is pull then. */
+  readonly refusal: CacheError | undefined;
+  /** For counting. */
+  readonly tool: ToolLabel;
+  /** What the call says of itself, for the log. */
+  readonly request: RequestDetails;
 }
 
 /** Added to the context of every call. */
@@ -15,20 +25,44 @@ export interface WithCaller {
 /** Set by what terminates TLS in front of us, and believed on listeners that only it can reach. */
 export const fingerprintHeader = 'x-weir-client-fingerprint';
 export const subjectHeader = 'x-weir-client-subject';
+/** Set by a proxy that lets a call through without having verified anybody. It only takes away: believed anywhere. */
+const unverifiedHeader = 'x-weir-unverified';
 
 /**
- * The role is a property of the listener a call came in on, never of anything a client can send.
+ * Finds out who calls. Nothing that a client sends makes a listener do more than it does.
  * `identified`: whether the two headers come from our own TLS in front, and not from the client.
  */
-export function callerMiddleware(role: Role, identified: boolean): ServerMiddleware<WithCaller> {
+export function callerMiddleware(
+  listener: Role,
+  identified: boolean,
+  rules: AccessRules,
+): ServerMiddleware<WithCaller> {
   return async function* (call, context) {
-    const identity = identified ? identityFrom(context) : undefined;
-    return yield* call.next(call.request, Object.assign(context, { caller: { role, identity } }));
+    const { metadata } = context;
+    const access = decideAccess(
+      {
+        listener,
+        certificate: identified ? certificateFrom(context) : undefined,
+        unverified: metadata.has(unverifiedHeader),
+        authorization: metadata.get('authorization'),
+      },
+      rules,
+    );
+    const refused = access instanceof CacheError;
+    const request = requestDetails(metadata);
+    const caller: Caller = {
+      ...(refused ? { role: 'pull', identity: undefined } : access),
+      listener,
+      refusal: refused ? access : undefined,
+      tool: toolLabel(request.tool),
+      request,
+    };
+    return yield* call.next(call.request, Object.assign(context, { caller }));
   };
 }
 
-function identityFrom({ metadata }: CallContext): Identity | undefined {
+function certificateFrom({ metadata }: CallContext): Identity | undefined {
   const fingerprint = metadata.get(fingerprintHeader);
   if (!fingerprint) return undefined;
-  return { fingerprint, subject: metadata.get(subjectHeader) ?? '' };
+  return { kind: 'certificate', fingerprint, subject: metadata.get(subjectHeader) ?? '' };
 }

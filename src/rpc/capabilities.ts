@@ -4,28 +4,38 @@ import {
   SymlinkAbsolutePathStrategy_Value,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
+import { fastCdcParams, repMaxCdcParams } from '../core/chunking-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
 import type { WithCaller } from './caller.ts';
 import { maxBatchBytes } from './limits.ts';
 
-/** build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. */
-export function capabilitiesService(): CapabilitiesServiceImplementation<WithCaller> {
+/**
+ * build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. `indexOnly`: there is
+ * no action cache.
+ */
+export function capabilitiesService(indexOnly: boolean): CapabilitiesServiceImplementation<WithCaller> {
   return {
     getCapabilities(request, { caller }) {
       parseInstanceName(request.instanceName);
       return Promise.resolve({
         cacheCapabilities: {
           digestFunctions: digestFunctions.map(digestFunctionValue),
-          actionCacheUpdateCapabilities: { updateEnabled: caller.role === 'push' },
+          actionCacheUpdateCapabilities: { updateEnabled: caller.role === 'push' && !indexOnly },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
           symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
           supportedCompressors: [Compressor_Value.ZSTD],
           supportedBatchUpdateCompressors: [Compressor_Value.ZSTD],
           maxCasBlobSizeBytes: 0n,
-          splitBlobSupport: false,
-          spliceBlobSupport: false,
-          fastCdc2020Params: undefined,
-          repMaxCdcParams: undefined,
+          splitBlobSupport: true,
+          spliceBlobSupport: caller.role === 'push',
+          fastCdc2020Params: {
+            avgChunkSizeBytes: BigInt(fastCdcParams.avgChunkSizeBytes),
+            seed: fastCdcParams.seed,
+          },
+          repMaxCdcParams: {
+            minChunkSizeBytes: BigInt(repMaxCdcParams.minChunkSizeBytes),
+            horizonSizeBytes: BigInt(repMaxCdcParams.horizonSizeBytes),
+          },
         },
         deprecatedApiVersion: version(2, 0),
         lowApiVersion: version(2, 0),

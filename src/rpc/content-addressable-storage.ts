@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
@@ -20,6 +21,7 @@ import { treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
+import { spliceBlob, splitBlob } from './split-splice.ts';
 import { statusOf } from './status.ts';
 
 const service = 'ContentAddressableStorage';
@@ -30,6 +32,7 @@ const ok: StatusMessage = { code: 0, message: '', details: [] };
 export function contentAddressableStorageService(
   blobs: BlobStore,
   trees: TreeStore,
+  chunks: ChunkStore,
   observer: Observer,
 ): ContentAddressableStorageServiceImplementation<WithCaller> {
   async function readOne(digest: Digest, takesZstd: boolean): Promise<BatchReadBlobsResponse_Response> {
@@ -70,12 +73,12 @@ export function contentAddressableStorageService(
   }
 
   return {
-    async findMissingBlobs(request, { signal }) {
+    async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const digests = request.blobDigests.map((digest) => parseDigest(digest, digestFunction));
       const missing = await blobs.findMissing(digests, signal);
       const asked = new Set(digests.map(digestText)).size;
-      observer.lookedUp('blob', asked - missing.length, missing.length);
+      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 
@@ -88,8 +91,8 @@ export function contentAddressableStorageService(
         concurrency: blobsAtOnce,
       });
       const hits = responses.filter(({ status }) => status?.code === 0).length;
-      observer.lookedUp('read', hits, responses.length - hits);
-      observer.sent(service, caller.role, totalBytes(responses));
+      observer.lookedUp('read', caller.tool, hits, responses.length - hits);
+      observer.sent(service, caller.listener, totalBytes(responses));
       return { responses };
     },
 
@@ -100,7 +103,7 @@ export function contentAddressableStorageService(
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
       checkBatch(updates.map(({ data }) => data.length));
       const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
-      observer.received(service, caller.role, totalBytes(updates));
+      observer.received(service, caller.listener, totalBytes(updates));
       return { responses };
     },
 
@@ -110,13 +113,9 @@ export function contentAddressableStorageService(
       return treePages(trees, root, request, context.signal);
     },
 
-    splitBlob: () => Promise.reject(notOffered('SplitBlob')),
-    spliceBlob: () => Promise.reject(notOffered('SpliceBlob')),
+    splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller.role, signal),
+    spliceBlob: (request, { signal }) => spliceBlob(chunks, request, signal),
   };
-}
-
-function notOffered(method: string): CacheError {
-  return new CacheError('unimplemented', `${method} is not offered here`);
 }
 
 /** One blob of a batch. */

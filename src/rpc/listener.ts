@@ -5,12 +5,17 @@ import { createServer, type Server } from 'nice-grpc';
 import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
+import type { AccessRules } from '../core/access.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import type { ActionCache } from '../core/action-cache.ts';
+import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
+import type { Downloader } from '../core/downloader.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { FetchDefinition, PushDefinition } from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   ActionCacheDefinition,
   CapabilitiesDefinition,
@@ -27,13 +32,16 @@ import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { drainMiddleware } from './drain-middleware.ts';
 import { errorMiddleware } from './error-middleware.ts';
+import { fetchedAssets } from './fetched-assets.ts';
 import { withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { plainMessagesOnly } from './plain-messages.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
+import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
 import { roleMiddleware } from './role-middleware.ts';
 import { clearSocketPath } from './socket-file.ts';
+import { storageMiddleware } from './storage-middleware.ts';
 
 /** Where a listener listens and what may be done there. */
 export interface ListenerOptions {
@@ -42,6 +50,8 @@ export interface ListenerOptions {
   readonly address: string;
   /** Set when the identity headers come from our own TLS, in front of us or in this process. */
   readonly identified: boolean;
+  /** Who is let in. */
+  readonly access: AccessRules;
   /** Set to terminate TLS here. */
   readonly credentials?: ServerCredentials;
   readonly pushHint: string;
@@ -52,8 +62,14 @@ export interface ListenerOptions {
 export interface ListenerParts {
   readonly blobs: BlobStore;
   readonly references: ReferenceStore;
+  readonly assets: AssetStore;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly actions: ActionCache;
+  /** Set where only names are kept: what needs blobs is not offered then. */
+  readonly indexOnly: boolean;
+  /** Gets content from elsewhere, where the settings allow it; undefined where nothing is fetched. */
+  readonly downloader: Downloader | undefined;
   readonly health: HealthState;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -99,7 +115,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, trees, actions, observer, logger } = parts;
+  const { blobs, references, assets, actions, trees, chunks, downloader, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -109,19 +125,25 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   })
     // Outermost first: each sees what those behind it made of the call.
     .use(prometheusServerMiddleware())
-    .use(callerMiddleware(options.role, options.identified))
+    .use(callerMiddleware(options.role, options.identified, options.access))
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint))
+    .use(storageMiddleware(parts.indexOnly))
     .use(drainMiddleware(draining));
   server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
   server.add(
     withFewFields(ContentAddressableStorageDefinition),
-    contentAddressableStorageService(blobs, trees, observer),
+    contentAddressableStorageService(blobs, trees, chunks, observer),
   );
   server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
-  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService());
+  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
+  server.add(
+    withFewFields(FetchDefinition),
+    remoteAssetFetchService(assets, fetchedAssets(assets, downloader), observer),
+  );
+  server.add(withFewFields(PushDefinition), remoteAssetPushService(assets, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {
     const names = [
@@ -130,6 +152,8 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
       ContentAddressableStorageDefinition,
       CapabilitiesDefinition,
       ReferenceStorageDefinition,
+      FetchDefinition,
+      PushDefinition,
     ];
     server.add(
       ServerReflectionService,

@@ -17,11 +17,11 @@ export function referenceStorageService(
   observer: Observer,
 ): ReferenceStorageServiceImplementation<WithCaller> {
   return {
-    async getReference(request, { signal }) {
+    async getReference(request, { caller, signal }) {
       const instanceName = parseInstanceName(request.instanceName);
       const key = parseReferenceKey(request.key);
       const root = await references.get(instanceName, key, signal);
-      observer.lookedUp('reference', root ? 1 : 0, root ? 0 : 1);
+      observer.lookedUp('reference', caller.tool, root ? 1 : 0, root ? 0 : 1);
       if (root === undefined)
         throw new CacheError('not-found', `the reference ${quote(key)} is not here, or not whole`);
       return { digest: digestMessage(root) };
@@ -38,7 +38,16 @@ export function referenceStorageService(
       const keys = request.keys.map(parseReferenceKey);
       const root = parseDigest(request.digest, 'sha256');
       const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
-      observer.pushed({ keys, root: digestText(root), blobs, bytes, identity: caller.identity });
+      const { identity, request: details } = caller;
+      observer.pushed({
+        keys,
+        root: digestText(root),
+        blobs,
+        bytes,
+        missing: [],
+        identity,
+        request: details,
+      });
       return {};
     },
 

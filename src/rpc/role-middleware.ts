@@ -1,17 +1,21 @@
 import type { ServerMiddleware } from 'nice-grpc-common';
 import { CacheError } from '../core/cache-error.ts';
+import { quote } from '../core/digest.ts';
 import type { WithCaller } from './caller.ts';
 
 /**
- * What a pull listener does. Anything else is refused there, so that a method added later is refused
+ * What the role pull allows. Anything else is refused, so that a method added later is refused
  * until somebody has thought about it.
  */
 const readMethods = new Set([
+  '/build.bazel.remote.asset.v1.Fetch/FetchBlob',
+  '/build.bazel.remote.asset.v1.Fetch/FetchDirectory',
   '/build.bazel.remote.execution.v2.ActionCache/GetActionResult',
   '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',
   '/build.bazel.remote.execution.v2.ContentAddressableStorage/GetTree',
+  '/build.bazel.remote.execution.v2.ContentAddressableStorage/SplitBlob',
   '/buildstream.v2.ReferenceStorage/GetReference',
   '/buildstream.v2.ReferenceStorage/Status',
   '/google.bytestream.ByteStream/QueryWriteStatus',
@@ -21,11 +25,18 @@ const readMethods = new Set([
   '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
 ]);
 
-/** The one place where a role decides anything. `pushHint` completes "…; to push, use ". */
+/** The one place where a role decides anything, or a refusal. `pushHint` completes "…; to push, use ". */
 export function roleMiddleware(pushHint: string): ServerMiddleware<object, WithCaller> {
   return async function* (call, context) {
-    if (context.caller.role === 'pull' && !readMethods.has(call.method.path)) {
-      throw new CacheError('permission-denied', `this port is for pulling only; to push, use ${pushHint}`);
+    const { listener, role, identity, refusal } = context.caller;
+    if (refusal !== undefined) throw refusal;
+    if (role === 'pull' && !readMethods.has(call.method.path)) {
+      throw new CacheError(
+        'permission-denied',
+        listener === 'push' && identity?.kind === 'token'
+          ? `the access token ${quote(identity.name)} has the role pull; to push, use one with the role push`
+          : `this port is for pulling only; to push, use ${pushHint}`,
+      );
     }
     return yield* call.next(call.request, context);
   };

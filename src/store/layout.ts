@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AssetKind } from '../core/asset-name.ts';
 import type { BlobName, Digest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { InstanceName } from '../core/instance-name.ts';
@@ -20,10 +21,12 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
+ *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
  *     <root>/weir/values/<instance>/ab/cdef…  values of HTTP clients, by the SHA-256 of their keys: a Digest each
  *
- * A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
+ * An asset's <kind> is blob or directory, its <id> a SHA-256 of its name (assetId). A blob's <name> is its hash, with `<function>-` before it where that is not SHA-256.
  * BuildStream walks cas/objects and cas/refs, so nothing of ours may be there.
  */
 export interface Layout {
@@ -50,8 +53,11 @@ export interface Layout {
   value(instanceName: InstanceName, keyHash: string): string;
   temporaryFile(uuid: string): string;
   keptUpload(id: string): string;
+  asset(instanceName: InstanceName, kind: AssetKind, id: string): string;
   quarantined(name: BlobName): string;
   trashed(run: string, name: BlobName): string;
+  /** `id` names a chunking function and its parameters. */
+  chunking(id: string, name: BlobName): string;
 }
 
 /** How the names of our own temporary files begin. */
@@ -98,8 +104,14 @@ export function layoutOf(root: string): Layout {
       join(own, 'values', instanceFolder(instanceName), keyHash.slice(0, 2), keyHash.slice(2)),
     temporaryFile: (uuid) => join(temporary, temporaryPrefix + uuid),
     keptUpload: (id) => join(temporary, keptPrefix + id),
+    asset: (instanceName, kind, id) =>
+      join(own, 'assets', instanceFolder(instanceName), kind, id.slice(0, 2), id),
     quarantined: (name) => join(own, 'quarantine', name),
     trashed: (run, name) => join(own, 'trash', run, name),
+    chunking: (id, name) => {
+      const hashAt = name.indexOf('-') + 1;
+      return join(own, 'chunkings', id, name.slice(hashAt, hashAt + 2), name);
+    },
   };
 }
 

@@ -1,13 +1,18 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ActionCache } from '../core/action-cache.ts';
+import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobIntakes } from '../core/blob-intake.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
+import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
+import { instantOf } from '../core/instant.ts';
+import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
+import { chunkingFiles } from './chunkings.ts';
 import type { ValueStore } from '../core/value-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
@@ -16,12 +21,15 @@ import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { markProcess } from './process-marks.ts';
 import { publishBlob, publishEmptyBlob } from './publish.ts';
+import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
+import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
+import { volumeChunkStore } from './volume-chunk-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 import { volumeValueStore } from './volume-value-store.ts';
@@ -30,6 +38,10 @@ import { volumeValueStore } from './volume-value-store.ts';
 export interface VolumeOptions extends SpaceLimits {
   /** The directory, made when it is not there. */
   readonly root: string;
+  /** Names are kept and blobs are not: nothing that they lead to is looked for here. */
+  readonly indexOnly: boolean;
+  /** For how long what is answered stays. Milliseconds. */
+  readonly leaseMs: number;
   /** A touched blob is not touched again for so long. Milliseconds. */
   readonly coalesceMs: number;
   /** Whether uploads that stop may be gone on with. */
@@ -42,9 +54,11 @@ export interface Volume {
   readonly blobs: BlobStore;
   readonly intakes: BlobIntakes;
   readonly references: ReferenceStore;
+  readonly assets: AssetStore;
   readonly actions: ActionCache;
   readonly values: ValueStore;
   readonly trees: TreeStore;
+  readonly chunks: ChunkStore;
   readonly space: Space;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
@@ -76,23 +90,29 @@ export async function openVolume(
     publish: (temporary, digest) => publishBlob(calls, layout, leases, temporary, digest),
   });
   const trees = storedTrees(blobs, leases);
-  const reaches = reachChecker(blobs, trees, fileDurability(layout, observer));
+  const { indexOnly, leaseMs } = options;
+  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer));
   const records = volumeRecords(calls, layout, leases);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
+  const leasedUntil = () => (indexOnly ? undefined : instantOf(clock() + leaseMs));
+  const assets = volumeAssetStore({ layout, records, reaches, space, clock, leasedUntil });
   const mark = await markProcess(layout).catch((error: unknown) => {
     if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
     return undefined;
   });
+  const chunks = volumeChunkStore(blobs, chunkingFiles(layout, leases, space));
   return {
     layout,
     blobs,
     intakes,
     references,
+    assets: withReferenceAssets(assets, references, leasedUntil),
     actions,
     values,
     trees,
+    chunks,
     space,
     cutOff: mark?.cutOff ?? false,
     renewMark: async () => await mark?.renew(),

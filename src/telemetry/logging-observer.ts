@@ -1,4 +1,4 @@
-import type { Logger, Observer } from '../core/observer.ts';
+import { identityFields, type Logger, type Observer } from '../core/observer.ts';
 
 /** However many uploads are refused: one line in so many milliseconds, which counts them. */
 const refusalLineEveryMs = 60_000;
@@ -11,11 +11,15 @@ export function withLog(observer: Observer, logger: Logger): Observer {
     ...observer,
     pushed(push) {
       observer.pushed(push);
-      const { identity, ...what } = push;
-      logger.info('pushed', {
+      const { identity, missing, request, ...what } = push;
+      const whole = missing.length === 0;
+      logger[whole ? 'info' : 'warn'](whole ? 'pushed' : 'pushed before all of it was here', {
         ...what,
-        fingerprint: identity?.fingerprint ?? '',
-        subject: identity?.subject ?? '',
+        ...(!whole && { missing: missing.length, firstMissing: missing[0] }),
+        fingerprint: '',
+        subject: '',
+        ...(identity && identityFields(identity)),
+        ...request,
       });
     },
     doubted(blob, doubt) {

@@ -1,6 +1,7 @@
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { LookupKind, Observer, Role } from '../core/observer.ts';
+import { toolLabels } from '../core/tool.ts';
 
 /** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
 export interface VolumeProbe {
@@ -20,7 +21,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'reference'];
+const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
@@ -48,8 +49,8 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action, reference) and result.',
-    labelNames: ['kind', 'result'],
+    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action, asset, reference), result and tool.',
+    labelNames: ['kind', 'result', 'tool'],
     registers,
   });
   const received = new Counter({
@@ -78,12 +79,17 @@ function countingObserver(registry: Registry): Observer {
   });
   const pushes = new Counter({
     name: 'weir_pushes_total',
-    help: 'Successful updates of references.',
+    help: 'Successful pushes of references and assets.',
     registers,
   });
   const pushedBytes = new Counter({
     name: 'weir_pushed_bytes_total',
-    help: 'Bytes that the pushed references reach; blobs that were here before count too.',
+    help: 'Bytes that the pushed references and assets reach; blobs that were here before count too.',
+    registers,
+  });
+  const incompletePushes = new Counter({
+    name: 'weir_incomplete_pushes_total',
+    help: 'Pushes of assets before all that they reach was here; nobody can fetch them until it is.',
     registers,
   });
   const mismatches = new Counter({
@@ -128,20 +134,23 @@ function countingObserver(registry: Registry): Observer {
     registers,
   });
   // A rate needs its zero: series exist from the start.
-  for (const kind of kinds) for (const result of ['hit', 'miss']) lookups.inc({ kind, result }, 0);
+  for (const kind of kinds)
+    for (const result of ['hit', 'miss'])
+      for (const tool of toolLabels) lookups.inc({ kind, result, tool }, 0);
   for (const listener of roles) inFlight.set({ listener }, 0);
   return {
     callBegan: (listener) => inFlight.inc({ listener }),
     callEnded: (listener) => inFlight.dec({ listener }),
-    lookedUp(kind, hits, misses) {
-      lookups.inc({ kind, result: 'hit' }, hits);
-      lookups.inc({ kind, result: 'miss' }, misses);
+    lookedUp(kind, tool, hits, misses) {
+      lookups.inc({ kind, result: 'hit', tool }, hits);
+      lookups.inc({ kind, result: 'miss', tool }, misses);
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
     sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
     httpAnswered: (method, status, listener) => httpRequests.inc({ method, status, listener }),
-    pushed({ bytes }) {
+    pushed({ bytes, missing }) {
       pushes.inc();
+      if (missing.length > 0) incompletePushes.inc();
       pushedBytes.inc(bytes);
     },
     uploadMismatched: () => mismatches.inc(),

@@ -45,7 +45,7 @@ test('the README has every setting with its default, and no other', () => {
 
 test('the README has every variable of docker-compose.yml with its default, and no other', () => {
   const rows = described('docker compose');
-  const compose = page('docker-compose.yml');
+  const compose = page('docker-compose.yml') + page('docker-compose.tokens.yml');
   const uses = [...compose.matchAll(/\$\{(WEIR_[A-Z_]+):-([^}]*)\}/g)];
   assert.deepEqual(sorted(rows.keys()), sorted(uses.map(([, name = '']) => name)));
   for (const [, name = '', value = ''] of uses) {
@@ -71,8 +71,9 @@ test('the README names no setting or variable that does not exist', () => {
     ...Object.keys(settings),
     ...described('docker compose').keys(),
     ...described('nginx').keys(),
-    // BuildStream's, and one of the tour's own.
+    // BuildStream's, Node's, and one of the tour's own.
     'XDG_CACHE_HOME',
+    'NODE_EXTRA_CA_CERTS',
     'CERTS',
   ]);
   // Environment assignments in examples, and names in backticks that look like settings.

@@ -112,6 +112,16 @@ describe('A command line', () => {
     [['certs', 'sync', '--out', 'out', '--dir', 'none'], 1, /is missing/],
     [['certs', 'init', '--dir', 'file'], 1, /^error: /],
     [['certs', 'init', '--dir', ''], 1, /^error: /],
+    [['tokens'], 2, /^Usage: weir tokens /],
+    [['tokens', 'new'], 2, /missing required argument 'name'/],
+    [['tokens', 'new', '--help'], 0, /^$/],
+    [['tokens', 'new', 'ci'], 0, /^$/],
+    [['tokens', 'new', ''], 2, /1 to 64 of letters/],
+    [['tokens', 'new', 'two words'], 2, /1 to 64 of letters/],
+    [['tokens', 'new', 'x'.repeat(65)], 2, /1 to 64 of letters/],
+    [['tokens', 'new', 'a\nb push'], 2, /1 to 64 of letters/],
+    [['tokens', 'new', 'ci', 'extra'], 2, /too many arguments/],
+    [['tokens', 'new', 'ci', '--role', 'admin'], 2, /pull, push/],
   ];
   for (const [args, code, errors] of weir) {
     test(`weir ${short(args)} ends with ${code}`, async () => {
@@ -128,6 +138,8 @@ describe('A command line', () => {
     ['serve', 'DRAIN_SECONDS', 'NaN', 2, /DRAIN_SECONDS/],
     ['serve', 'HEAD_ROOM_MIN', '2 GB', 2, /HEAD_ROOM_MIN/],
     ['serve', 'LOG_LEVEL', 'loud', 2, /LOG_LEVEL/],
+    ['serve', 'PULL_ACCESS', 'everyone', 2, /PULL_ACCESS/],
+    ['serve', 'PULL_ACCESS', 'token', 2, /needs TOKENS_FILE/],
     ['serve', 'REFLECTION', 'perhaps', 2, /REFLECTION/],
     ['serve', 'VOLUME', 'file', 1, /file/],
     ['healthcheck', 'PULL_LISTEN', 'x', 2, /PULL_LISTEN/],

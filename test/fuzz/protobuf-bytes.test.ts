@@ -2,14 +2,22 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  FetchBlobRequest,
+  PushDirectoryRequest,
+} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
+  GetActionResultRequest,
   GetCapabilitiesRequest,
   GetTreeRequest,
+  UpdateActionResultRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
+import { outputFile, resultOf } from '../support/action-samples.ts';
+import { fetchRequest, pushRequest, secondsFromNow } from '../support/assets.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
 import { tries } from '../support/fuzz-settings.ts';
@@ -30,6 +38,7 @@ describe('The bytes of a message', () => {
     site = await startFuzzSite();
     const { digest, data } = site.blob;
     const common = { instanceName: 'main/a', digestFunction: 1 as const };
+    const named = { ...common, qualifiers: [{ name: 'resource_type', value: 'x' }] };
     valid = [
       ReadRequest.encode({ resourceName: downloadName(site.blob), readOffset: 3n, readLimit: 5n }),
       WriteRequest.encode({ resourceName: uploadName(site.blob), writeOffset: 0n, finishWrite: true, data }),
@@ -40,6 +49,31 @@ describe('The bytes of a message', () => {
       GetReferenceRequest.encode({ instanceName: 'main', key: 'project/element/key' }),
       UpdateReferenceRequest.encode({ instanceName: 'main', keys: ['project/element/key'], digest }),
       GetCapabilitiesRequest.encode({ instanceName: 'main' }),
+      GetActionResultRequest.encode({
+        ...common,
+        actionDigest: digest,
+        inlineStdout: true,
+        inlineStderr: true,
+        inlineOutputFiles: ['out/file'],
+      }),
+      UpdateActionResultRequest.encode({
+        ...common,
+        actionDigest: digest,
+        actionResult: resultOf({ outputFiles: [outputFile('out/file', digest)], stdoutDigest: digest }),
+        resultsCachePolicy: { priority: 1 },
+      }),
+      FetchBlobRequest.encode(
+        fetchRequest(['urn:a', 'urn:b'], { ...named, oldestContentAccepted: secondsFromNow(-9) }),
+      ),
+      PushDirectoryRequest.encode({
+        ...pushRequest(['urn:a', 'urn:b'], {
+          ...named,
+          expireAt: secondsFromNow(9),
+          referencesBlobs: [digest],
+          referencesDirectories: [digest],
+        }),
+        rootDirectoryDigest: digest,
+      }),
     ].map((writer) => writer.finish());
   });
 
@@ -150,13 +184,14 @@ describe('The bytes of a message', () => {
       [`${cas}/BatchUpdateBlobs`, 0x12],
       [`${cas}/GetTree`, 0x12],
       ['/buildstream.v2.ReferenceStorage/UpdateReference', 0x12],
+      ['/build.bazel.remote.execution.v2.ActionCache/GetActionResult', 0x2a],
       // Groups within groups, which nothing here has, and a number without end.
       [`${cas}/FindMissingBlobs`, 0x0b],
       ['/google.bytestream.ByteStream/Write', 0x7b],
       ['/google.bytestream.ByteStream/Read', 0xff],
     ];
     for (const [method, tag] of bombs) {
-      const bytes = tag === 0x12 ? [tag, 0] : [tag];
+      const bytes = [0x12, 0x2a].includes(tag) ? [tag, 0] : [tag];
       await send(method, [Buffer.alloc(7 * MiB, Buffer.from(bytes))]);
     }
     const most = await memoryOf(site.weir.pid, 'most');

@@ -2,10 +2,20 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  FetchBlobRequest,
+  FetchDirectoryRequest,
+  PushBlobRequest,
+  PushDirectoryRequest,
+} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import {
   BatchReadBlobsRequest,
   BatchUpdateBlobsRequest,
   FindMissingBlobsRequest,
+  GetActionResultRequest,
   GetTreeRequest,
+  SpliceBlobRequest,
+  SplitBlobRequest,
+  UpdateActionResultRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import {
@@ -13,6 +23,8 @@ import {
   ReadRequest,
   WriteRequest,
 } from '../../src/gen/google/bytestream/bytestream.ts';
+import { putBlobs, type SampleAction, sampleAction, updateAction } from '../support/action-samples.ts';
+import { fetchRequest, pushBlob, pushRequest } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
@@ -22,8 +34,18 @@ import { sampleTree } from '../support/trees.ts';
 import { downloadName, putBatch, randomBlob, uploadName } from '../support/wire.ts';
 
 const key = 'project/element/key';
+const uri = 'urn:asset';
+const uris = [uri, 'urn:other', `urn:fdc:buildstream.build:2020:v1:${key}`];
 /** What the push port may do and the pull port must not. */
-const writes = ['/Write', '/BatchUpdateBlobs', '/UpdateReference'];
+const writes = [
+  '/Write',
+  '/BatchUpdateBlobs',
+  '/SpliceBlob',
+  '/UpdateReference',
+  '/UpdateActionResult',
+  '/PushBlob',
+  '/PushDirectory',
+];
 /** What a proxy says of a client that has shown a certificate; and other words that open doors elsewhere. */
 const claims: Record<string, string>[] = [
   {},
@@ -39,12 +61,17 @@ for (const tcp of [false, true]) {
     let site: FuzzSite;
     const tree = sampleTree();
     const fresh = randomBlob(200);
+    let action: SampleAction;
 
     before(async () => {
       site = await startFuzzSite({ tcp });
       await putBatch(site.push, tree.blobs);
+      action = await sampleAction();
+      await putBlobs(site.push, action.blobs.values());
+      await updateAction(site.push, action);
       const { digest } = tree.root;
       await site.push.references.updateReference({ instanceName: '', keys: [key], digest });
+      await pushBlob(site.push, [uri], digest);
     });
 
     after(async () => await site.stop());
@@ -52,6 +79,7 @@ for (const tcp of [false, true]) {
     /** Well-formed requests of every kind, for what is here and for what is not. */
     function messages(): Uint8Array[] {
       const common = { instanceName: '', digestFunction: 0 as const };
+      const asked = { inlineStdout: true, inlineStderr: true, inlineOutputFiles: ['out/file'] };
       return [tree.root, fresh].flatMap((blob) => {
         const { digest, data } = blob;
         const absentSize = { ...digest, sizeBytes: digest.sizeBytes + 1n };
@@ -72,7 +100,26 @@ for (const tcp of [false, true]) {
           }),
           BatchUpdateBlobsRequest.encode({ ...common, requests: [{ digest, data, compressor: 0 }] }),
           GetTreeRequest.encode({ ...common, rootDigest: digest, pageSize: 1, pageToken: '' }),
+          SplitBlobRequest.encode({ ...common, blobDigest: digest, chunkingFunction: 1 }),
+          SpliceBlobRequest.encode({
+            ...common,
+            blobDigest: digest,
+            chunkDigests: [digest],
+            chunkingFunction: 0,
+          }),
+          FetchBlobRequest.encode(fetchRequest(uris, {})),
+          FetchDirectoryRequest.encode(fetchRequest(uris, {})),
+          PushBlobRequest.encode({ ...pushRequest(uris, {}), blobDigest: digest }),
+          PushDirectoryRequest.encode({ ...pushRequest(uris, {}), rootDirectoryDigest: digest }),
           GetReferenceRequest.encode({ instanceName: '', key }),
+          GetActionResultRequest.encode({ ...common, ...asked, actionDigest: action.actionDigest }),
+          GetActionResultRequest.encode({ ...common, ...asked, actionDigest: digest }),
+          UpdateActionResultRequest.encode({
+            ...common,
+            actionDigest: digest,
+            actionResult: action.result,
+            resultsCachePolicy: undefined,
+          }),
           UpdateReferenceRequest.encode({
             instanceName: '',
             keys: [key, 'another/key'],

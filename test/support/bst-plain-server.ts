@@ -27,6 +27,8 @@ export interface PlainSetting {
   headRoom?: number;
   /** Whether Weir keeps what it has of an interrupted upload, so that it can be gone on with. */
   keepsUploads?: boolean;
+  /** How long Weir lets calls end after SIGTERM: by default not long, for tests of what never ends. */
+  drainSeconds?: number;
 }
 
 /** Starts it for the length of a test. */
@@ -51,11 +53,13 @@ export async function startPlainServer(
   return { volume, outside, pull, push, terminate };
 }
 
-async function startWeirAlone(volume: string, { headRoom = 1_000_000, keepsUploads }: PlainSetting) {
+async function startWeirAlone(
+  volume: string,
+  { headRoom = 1_000_000, keepsUploads, drainSeconds = 2 }: PlainSetting,
+) {
   const env = {
     HEAD_ROOM_MIN: `${headRoom}`,
-    // Long enough for what a test has under way, short enough not to wait for what never ends.
-    DRAIN_SECONDS: '2',
+    DRAIN_SECONDS: `${drainSeconds}`,
     UPLOAD_RESUME_SECONDS: keepsUploads === true ? '600' : '0',
   };
   const weir = await startWeir({ volume, tcp: true, env });

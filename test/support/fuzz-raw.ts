@@ -1,6 +1,8 @@
 import { Client, ChannelCredentials, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
 import { HealthDefinition } from 'nice-grpc-server-health';
+import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
+  ActionCacheDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
@@ -11,10 +13,13 @@ import type { Clients } from './wire.ts';
 
 /** `/service/Method` of everything that is served. */
 export const allMethods: readonly string[] = [
+  ActionCacheDefinition,
   ByteStreamDefinition,
   CapabilitiesDefinition,
   ContentAddressableStorageDefinition,
+  FetchDefinition,
   HealthDefinition,
+  PushDefinition,
   ReferenceStorageDefinition,
 ].flatMap(({ fullName, methods }) => Object.values(methods).map(({ name }) => `/${fullName}/${name}`));
 /** How to make a raw call. */

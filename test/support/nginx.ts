@@ -20,6 +20,8 @@ export interface NginxOptions {
   socketsDir: string;
   /** A certificates' folder as users have it; a server pair and a first client are made if it has none. */
   certsDir: string;
+  /** Whether the push port passes on what has a token instead of a certificate; `off` by default. */
+  pushTokens?: 'on' | 'off';
   /** Of the weir behind it, as nginx sees it; none when it does not have it. */
   volume?: string;
   /** Empty folder for configuration, logs and the synced copy. */
@@ -133,6 +135,7 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
       NGINX_STREAM_TIMEOUT: '1h',
       NGINX_PULL_LISTEN: `127.0.0.1:${pullPort}`,
       NGINX_PUSH_LISTEN: `127.0.0.1:${pushPort}`,
+      NGINX_PUSH_TOKENS: options.pushTokens ?? 'off',
       NGINX_SOCKETS: options.socketsDir,
       NGINX_TLS: folders.tls,
       NGINX_VOLUME: options.volume ?? join(options.workDir, 'no-volume'),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const project = join(import.meta.dirname, '..', '..');
-const startPatienceMs = 30_000;
+const startPatienceMs = 120_000;
 const stopPatienceMs = 60_000;
 
 /** How to start a server for a test. */

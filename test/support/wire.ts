@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
-import { ClientError, createClient, Status } from 'nice-grpc';
+import { ClientError, createClient, Metadata, Status } from 'nice-grpc';
+import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   ActionCacheDefinition,
   CapabilitiesDefinition,
@@ -39,18 +40,26 @@ export function uploadName({ digest }: Blob, instance = '', uuid: string = rando
 /** Clients of every service at one address. */
 export type Clients = ReturnType<typeof clientsAt>;
 
-export function clientsAt(address: string, credentials = ChannelCredentials.createInsecure()) {
+/** `headers` go with every call. */
+export function clientsAt(
+  address: string,
+  credentials = ChannelCredentials.createInsecure(),
+  headers: Record<string, string | Uint8Array> = {},
+) {
+  const options = { '*': { metadata: Metadata(headers) } };
   const channel = new Channel(address, credentials, {
     'grpc.max_receive_message_length': -1,
     // Each test its own connection: a broken one must not be shared.
     'grpc.use_local_subchannel_pool': 1,
   });
   return {
-    cas: createClient(ContentAddressableStorageDefinition, channel),
-    actions: createClient(ActionCacheDefinition, channel),
-    bytes: createClient(ByteStreamDefinition, channel),
-    capabilities: createClient(CapabilitiesDefinition, channel),
-    references: createClient(ReferenceStorageDefinition, channel),
+    cas: createClient(ContentAddressableStorageDefinition, channel, options),
+    actions: createClient(ActionCacheDefinition, channel, options),
+    bytes: createClient(ByteStreamDefinition, channel, options),
+    capabilities: createClient(CapabilitiesDefinition, channel, options),
+    references: createClient(ReferenceStorageDefinition, channel, options),
+    assetFetch: createClient(FetchDefinition, channel, options),
+    assetPush: createClient(PushDefinition, channel, options),
     channel,
     close: () => channel.close(),
   };

@@ -9,6 +9,7 @@ import { type Clients, clientsAt, findMissing } from '../support/wire.ts';
 
 const MiB = 1024 * 1024;
 const cas = '/build.bazel.remote.execution.v2.ContentAddressableStorage';
+const actionCache = '/build.bazel.remote.execution.v2.ActionCache';
 const [ok, unimplemented, internal] = [0, 12, 13];
 
 describe('A message that costs the server more than its sender', () => {
@@ -59,4 +60,36 @@ describe('A message that costs the server more than its sender', () => {
     }));
     assert.equal((await findMissing(pull, digests)).length, 100_000);
   });
+
+  test('is refused when the millions of empty elements are in a message within it, for pulling too', async () => {
+    const results = {
+      files: repeated(7 * MiB, [0x12, 0]),
+      directories: repeated(7 * MiB, [0x1a, 0]),
+      properties: field(0x12, field(0x3a, repeated(7 * MiB, [0x0a, 0]))),
+      metadata: field(0x4a, repeated(7 * MiB, [0x5a, 0])),
+    };
+    for (const address of [weir.pullAddress, weir.pushAddress]) {
+      const session = await sessionTo(address);
+      for (const [what, result] of Object.entries(results)) {
+        const update = framed(field(0x1a, result));
+        const { status } = await request(session, `${actionCache}/UpdateActionResult`, update);
+        assert.notEqual(status, ok, what);
+        assert.notEqual(status, unimplemented, what);
+      }
+      session.destroy();
+    }
+    assert.ok((await memoryOf(weir.pid, 'most')) < 500 * MiB);
+  });
 });
+
+function repeated(size: number, bytes: number[]): Buffer {
+  return Buffer.alloc(size, Buffer.from(bytes));
+}
+
+/** A field that is a message, as it is on the wire. */
+function field(tag: number, message: Uint8Array): Buffer {
+  const length = [];
+  for (let rest = message.length; rest > 0; rest >>>= 7)
+    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  return Buffer.concat([Buffer.from([tag, ...length]), message]);
+}

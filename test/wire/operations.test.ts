@@ -71,12 +71,12 @@ describe('the operations port', () => {
     await failure(pull.references.getReference({ instanceName: '', key: 'm/e/none' }));
     const after = await scrape();
     const grew = (series: string) => sample(after, series) - (sample(before, series) || 0);
-    assert.equal(grew('weir_lookups_total{kind="blob",result="hit"}'), 2);
-    assert.equal(grew('weir_lookups_total{kind="blob",result="miss"}'), 1);
-    assert.equal(grew('weir_lookups_total{kind="read",result="hit"}'), 2);
-    assert.equal(grew('weir_lookups_total{kind="read",result="miss"}'), 2);
-    assert.equal(grew('weir_lookups_total{kind="reference",result="hit"}'), 1);
-    assert.equal(grew('weir_lookups_total{kind="reference",result="miss"}'), 1);
+    assert.equal(grew('weir_lookups_total{kind="blob",result="hit",tool="none"}'), 2);
+    assert.equal(grew('weir_lookups_total{kind="blob",result="miss",tool="none"}'), 1);
+    assert.equal(grew('weir_lookups_total{kind="read",result="hit",tool="none"}'), 2);
+    assert.equal(grew('weir_lookups_total{kind="read",result="miss",tool="none"}'), 2);
+    assert.equal(grew('weir_lookups_total{kind="reference",result="hit",tool="none"}'), 1);
+    assert.equal(grew('weir_lookups_total{kind="reference",result="miss",tool="none"}'), 1);
     assert.equal(grew('weir_received_bytes_total{service="ByteStream",listener="push"}'), 2_000_000);
     assert.equal(
       grew('weir_received_bytes_total{service="ContentAddressableStorage",listener="push"}'),

@@ -31,6 +31,7 @@ export const shutdownDenials: Denial[] = [
   {
     name: 'SIGTERM lets a download that is under way come to its end',
     referenceFails: /it was cut off/,
+    setting: () => Promise.resolve({ drainSeconds: 50 }),
     async check({ push, pull, terminate }) {
       const blob = randomBlob(64 * mebibyte);
       await write(push, uploadName(blob), blob.data, mebibyte);
