@@ -1,6 +1,6 @@
 // A real weir with the HTTP cache protocol, and nginx before it.
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -32,10 +32,10 @@ export interface SiteQuestion extends HttpQuestion {
   pair?: TestPair | 'none';
 }
 
-/** Starts both, and ends them with the test. `withVolume`: whether nginx has the volume too. */
+/** Starts both, and ends them with the test. `withVolume`: whether nginx has the volume too; `tokens`: a list of them. */
 export async function startSite(
   t: TestContext,
-  options: { withVolume?: boolean; env?: Record<string, string> } = {},
+  options: { withVolume?: boolean; tokens?: readonly string[]; env?: Record<string, string> } = {},
 ): Promise<CacheSite> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-nginx-'));
   // What mkdtemp makes is closed to all others; nginx's workers are somebody else.
@@ -46,11 +46,15 @@ export async function startSite(
     string,
   ];
   await mkdir(socketsDir);
-  const weir = await startWeir({ socketsDir, volume, http: true, env: options.env ?? {} });
+  const tokensFile = join(folder, 'tokens');
+  if (options.tokens !== undefined) await writeFile(tokensFile, `${options.tokens.join('\n')}\n`);
+  const env = { ...(options.tokens && { TOKENS_FILE: tokensFile }), ...options.env };
+  const weir = await startWeir({ socketsDir, volume, http: true, env });
   const nginx = await startNginx({
     socketsDir,
     certsDir,
     workDir: join(folder, 'work'),
+    pushTokens: options.tokens === undefined ? 'off' : 'on',
     ...(options.withVolume !== false && { volume }),
   });
   t.after(async () => {

@@ -10,6 +10,7 @@ import { authorize, authorizeOnly, newClient, newOpensslClient } from '../suppor
 import { eventually } from '../support/eventually.ts';
 import { gradleKey } from '../support/http-cache.ts';
 import { testWith } from '../support/real-parts.ts';
+import { bearer, newToken } from '../support/tokens.ts';
 import { scraped } from '../support/scraped.ts';
 import { clientsAt, downloadName, failure, putBatch, randomBlob, read } from '../support/wire.ts';
 import { cas, put, startSite } from './cache-site.ts';
@@ -91,6 +92,24 @@ testWith('nginx', 'openssl')('a certificate that a listed one has signed can pus
     assert.match(body.toString(), /not authorised/);
   }
   assert.equal((await site.ask('GET', 'pull', cas(blob))).status, 404);
+});
+
+test('a token pushes without a certificate where tokens are on, and no other does by any path', async (t) => {
+  const [pushing, pulling] = [newToken('ci', 'push'), newToken('laptops', 'pull')];
+  const site = await startSite(t, { tokens: [pushing.line, pulling.line] });
+  const blob = randomBlob(100);
+  const statusOf = async (path: string, headers?: Record<string, string>) =>
+    (await site.ask('PUT', 'push', path, { pair: 'none', body: blob.data, ...(headers && { headers }) }))
+      .status;
+  for (const path of [cas(blob), `/weir-volume${cas(blob)}`]) {
+    assert.equal(await statusOf(path), 403, 'nginx lets nobody through who shows nothing');
+    assert.equal(await statusOf(path, bearer('unknown')), 401);
+    assert.equal(await statusOf(path, pulling.headers), 403);
+    assert.equal(await statusOf(path, { ...pulling.headers, 'x-weir-unverified': '' }), 403);
+  }
+  assert.equal((await site.ask('GET', 'pull', cas(blob))).status, 404);
+  assert.equal(await statusOf(cas(blob), pushing.headers), 200);
+  assert.deepEqual((await site.ask('GET', 'pull', cas(blob))).body, Buffer.from(blob.data));
 });
 
 test('a client taken off the list is refused within moments, without a restart', async (t) => {

@@ -60,7 +60,7 @@ interface Setting {
 /** Folder that is there for the length of a test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-bst-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 
@@ -109,7 +109,7 @@ const starters: Record<string, (setting: Setting) => Promise<RunningServer>> = {
   reference: startReference,
   weir: (setting) =>
     startBehindNginx(setting, async (socketsDir) => {
-      const weir = await startWeir({ volume: setting.volume, socketsDir, env: setting.env });
+      const weir = await startWeir({ volume: setting.volume, socketsDir, http: true, env: setting.env });
       return async (signal) => {
         await weir.kill(signal);
         await weir.stop();
