@@ -175,7 +175,7 @@ describe('a call that says which tool makes it', () => {
       weir
         .output()
         .split('\n')
-        .find((line) => line.startsWith('{') && line.includes(text));
+        .find((line) => line.startsWith('{') && line.endsWith('}') && line.includes(text));
     await eventually(() => find() !== undefined);
     return JSON.parse(find() ?? '{}') as Record<string, unknown>;
   }
