@@ -46,17 +46,20 @@ behaviour('a build finds the artifact of somebody else and does not build', asyn
   assertOutcome(await reader.run('build', 'hello.bst'), 0, says2.pulled, /Build Queue: +processed 0/);
 });
 
-behaviour('pushing an artifact again is skipped, by the same user and by one who only pulled it', async (t) => {
-  const site = await startSite(t);
-  const { user } = await workshop(t);
-  const builder = await user('builder', { artifacts: [site.push] });
-  assertOutcome(await builder.run('build', 'hello.bst'), 0, says2.pushed);
-  assertOutcome(await builder.run('artifact', 'push', 'hello.bst'), 0, says2.pushSkipped);
+behaviour(
+  'pushing an artifact again is skipped, by the same user and by one who only pulled it',
+  async (t) => {
+    const site = await startSite(t);
+    const { user } = await workshop(t);
+    const builder = await user('builder', { artifacts: [site.push] });
+    assertOutcome(await builder.run('build', 'hello.bst'), 0, says2.pushed);
+    assertOutcome(await builder.run('artifact', 'push', 'hello.bst'), 0, says2.pushSkipped);
 
-  const other = await user('other', { artifacts: [site.push] });
-  assertOutcome(await other.run('artifact', 'pull', 'hello.bst'), 0, says2.pulled);
-  assertOutcome(await other.run('artifact', 'push', 'hello.bst'), 0, says2.pushSkipped);
-});
+    const other = await user('other', { artifacts: [site.push] });
+    assertOutcome(await other.run('artifact', 'pull', 'hello.bst'), 0, says2.pulled);
+    assertOutcome(await other.run('artifact', 'push', 'hello.bst'), 0, says2.pushSkipped);
+  },
+);
 
 behaviour('what nobody pushed is built', async (t) => {
   const site = await startSite(t);

@@ -12,7 +12,7 @@ import { testWith } from '../support/real-parts.ts';
 const behaviour = testWith('buildstream2', 'nginx');
 const readme = 'read me\n';
 const files = {
-  'README': readme,
+  README: readme,
   'data.bin': pseudoRandomBytes('data', 3 * 1024 * 1024),
   'bin/tool': { executable: '#!/bin/sh\n' },
 };
@@ -24,7 +24,11 @@ behaviour('sources are pushed by who fetched them, and pulled when upstream is g
   const release = await upstreamRelease(shop, files);
   const builder = await user('builder', { sources: [site.push] });
   assertOutcome(await builder.run('build', 'release.bst'), 0, says2.built, says2.sourcesPushed);
-  assertOutcome(await builder.run('source', 'push', 'release.bst'), 0, /Src-push Queue: +processed 0, skipped 1/);
+  assertOutcome(
+    await builder.run('source', 'push', 'release.bst'),
+    0,
+    /Src-push Queue: +processed 0, skipped 1/,
+  );
 
   await release.vanish();
   const alone = await user('alone', {});
@@ -37,18 +41,21 @@ behaviour('sources are pushed by who fetched them, and pulled when upstream is g
   );
 });
 
-behaviour('sources of which a file is lost are fetched from upstream, and that heals the cache', async (t) => {
-  const site = await startSite(t);
-  const shop = await workshop(t);
-  const { user } = shop;
-  const release = await upstreamRelease(shop, files);
-  const builder = await user('builder', { sources: [site.push] });
-  assertOutcome(await builder.run('build', 'release.bst'), 0, says2.sourcesPushed);
-  await damage.lose(blobPath(site.volume, readme));
+behaviour(
+  'sources of which a file is lost are fetched from upstream, and that heals the cache',
+  async (t) => {
+    const site = await startSite(t);
+    const shop = await workshop(t);
+    const { user } = shop;
+    const release = await upstreamRelease(shop, files);
+    const builder = await user('builder', { sources: [site.push] });
+    assertOutcome(await builder.run('build', 'release.bst'), 0, says2.sourcesPushed);
+    await damage.lose(blobPath(site.volume, readme));
 
-  const second = await user('second', { sources: [site.push] });
-  assertOutcome(await second.run('build', 'release.bst'), 0, says2.built, /INFO +Pushed data from source/);
-  await release.vanish();
-  const reader = await user('reader', { sources: [site.pull] });
-  assertOutcome(await reader.run('build', 'release.bst'), 0, says2.sourcePulled, says2.built);
-});
+    const second = await user('second', { sources: [site.push] });
+    assertOutcome(await second.run('build', 'release.bst'), 0, says2.built, /INFO +Pushed data from source/);
+    await release.vanish();
+    const reader = await user('reader', { sources: [site.pull] });
+    assertOutcome(await reader.run('build', 'release.bst'), 0, says2.sourcePulled, says2.built);
+  },
+);

@@ -16,7 +16,7 @@ export interface Workshop {
   /** A folder that is there for the length of the test. */
   folder: string;
   /** Somebody with this project, and with a home and a cache of their own. */
-  user(name: string, caches: Caches): Promise<Bst2Client>;
+  user(this: void, name: string, caches: Caches): Promise<Bst2Client>;
 }
 
 /** A project with the one element hello.bst, which imports these files, and the people who build it. */
@@ -49,7 +49,9 @@ export async function upstreamRelease(
   const upstream = join(folder, 'upstream');
   await mkdir(upstream);
   const archive = join(upstream, 'release-1.tar');
-  const { status, stderr } = spawnSync('tar', ['-C', folder, '-cf', archive, 'release-1'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('tar', ['-C', folder, '-cf', archive, 'release-1'], {
+    encoding: 'utf8',
+  });
   assert.equal(status, 0, stderr);
   const ref = createHash('sha256')
     .update(await readFile(archive))

@@ -67,7 +67,12 @@ export async function bst2Client(home: string, project: string, caches: Caches):
 }
 
 function configurationText(home: string, { artifacts = [], sources = [] }: Caches): string {
-  const folders = { cachedir: 'cache', sourcedir: 'cache/sources', logdir: 'logs', workspacedir: 'workspaces' };
+  const folders = {
+    cachedir: 'cache',
+    sourcedir: 'cache/sources',
+    logdir: 'logs',
+    workspacedir: 'workspaces',
+  };
   const configuration = {
     ...Object.fromEntries(Object.entries(folders).map(([key, name]) => [key, join(home, name)])),
     // A test machine may have little room.

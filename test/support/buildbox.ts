@@ -59,7 +59,9 @@ function connection(remote: Remote2): string[] {
     'client-cert': remote.clientCert,
     'access-token': remote.accessToken,
   };
-  return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}=${value}`],
+  );
 }
 
 function run(folder: string, command: string[], settings: Record<string, string> = {}): Promise<Outcome> {

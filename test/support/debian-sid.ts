@@ -98,7 +98,17 @@ export function makeSid(say: (line: string) => void): void {
     `--keyring=${keyring}`,
     `--include=${packages.join(',')}`,
   ];
-  const locked = ['--timeout', `${patienceSeconds}`, `${sidRoot}.lock`, 'sh', '-c', script, 'sh', sidRoot, mirror];
+  const locked = [
+    '--timeout',
+    `${patienceSeconds}`,
+    `${sidRoot}.lock`,
+    'sh',
+    '-c',
+    script,
+    'sh',
+    sidRoot,
+    mirror,
+  ];
   const { status } = spawnSync('flock', [...locked, ...recipe], {
     stdio: ['ignore', 2, 2],
     timeout: 2 * patienceSeconds * 1000,
