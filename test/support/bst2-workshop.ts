@@ -16,7 +16,7 @@ export interface Workshop {
   /** A folder that is there for the length of the test. */
   folder: string;
   /** Somebody with this project, and with a home and a cache of their own. */
-  user(this: void, name: string, caches: Caches): Promise<Bst2Client>;
+  readonly user: (name: string, caches: Caches) => Promise<Bst2Client>;
 }
 
 /** A project with the one element hello.bst, which imports these files, and the people who build it. */

@@ -8,6 +8,8 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext, TestOptions } from 'node:test';
 
+import { bazelPackages, hasBazel } from './bazel-install.ts';
+import { hasRemotetool, makeRemotetool } from './remotetool-build.ts';
 import { hasSid, makeSid, sidTools } from './debian-sid.ts';
 
 interface RealPart {
@@ -51,6 +53,13 @@ const realParts = [
     packages: ['docker.io', 'docker-compose'],
     present: () => has('docker') && has('docker-compose'),
   },
+  { name: 'bazel', packages: bazelPackages, present: hasBazel },
+  {
+    name: 'remotetool',
+    packages: has('go') ? [] : ['golang-go'],
+    make: makeRemotetool,
+    present: hasRemotetool,
+  },
   // The two are packages of Debian's development distribution, and come in one root folder.
   { name: 'buildstream2', packages: sidTools, make: makeSid, present: hasSid },
   { name: 'buildbox', packages: sidTools, make: makeSid, present: hasSid },
@@ -92,8 +101,10 @@ export function installRealParts(say: (line: string) => void): void {
   if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
     say(`missing: ${listed(missing)}; only root on Debian or Ubuntu can have them installed from here`);
   } else {
-    say(`installing with apt-get: ${packages.join(' ')}`);
-    if (!withoutDaemons(() => aptInstall(packages))) say('apt-get did not succeed; its last lines are above');
+    if (packages.length > 0) say(`installing with apt-get: ${packages.join(' ')}`);
+    if (packages.length > 0 && !withoutDaemons(() => aptInstall(packages))) {
+      say('apt-get did not succeed; its last lines are above');
+    }
     for (const make of new Set(missing.flatMap((part) => ('make' in part ? [part.make] : [])))) make(say);
   }
   for (const { name } of missingParts()) {
