@@ -1,6 +1,6 @@
 // A whole cache as BuildStream's users meet it: a pull port for anyone and a push port for certificates on
 // the list, on one volume.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -12,6 +12,7 @@ import { startCasd } from './casd.ts';
 import { authorize, newClient, newServerPair } from './certificates.ts';
 import type { TestPair, TestPairOptions } from './certificates.ts';
 import { startNginx } from './nginx.ts';
+import type { TestToken } from './tokens.ts';
 import { startWeir } from './weir.ts';
 
 export interface Site {
@@ -42,6 +43,8 @@ export interface SiteOptions {
   volume?: string;
   /** Settings of Weir for this site. */
   env?: Record<string, string>;
+  /** Access tokens on the list of Weir; nginx lets tokens through then. None unless told otherwise. */
+  tokens?: TestToken[];
   /** The pair that the server shows: one for localhost unless told otherwise. */
   server?: Pick<TestPairOptions, 'validity'> & { names?: string[] };
 }
@@ -55,6 +58,7 @@ interface Setting {
   server: TestPair;
   workDir: string;
   env: Record<string, string>;
+  pushTokens: 'on' | 'off';
 }
 
 /** Folder that is there for the length of a test. */
@@ -83,7 +87,17 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   const { implementation = process.env['WEIR_TEST_SERVER'] ?? 'weir' } = options;
   const start = starters[implementation];
   if (start === undefined) throw new Error(`WEIR_TEST_SERVER: there is no ${implementation}`);
-  const running = await start({ volume, certsDir, server, workDir: folder, env: options.env ?? {} });
+  const { tokens = [] } = options;
+  const tokensFile = join(folder, 'tokens');
+  if (tokens.length > 0) await writeFile(tokensFile, tokens.map(({ line }) => `${line}\n`).join(''));
+  const running = await start({
+    volume,
+    certsDir,
+    server,
+    workDir: folder,
+    env: { ...(tokens.length > 0 ? { TOKENS_FILE: tokensFile } : {}), ...options.env },
+    pushTokens: tokens.length > 0 ? 'on' : 'off',
+  });
   t.after(() => running.stop());
   const serverCert = server.certificateFile;
   const pushAs = ({ certificateFile, keyFile }: TestPair): Remote => ({
@@ -124,13 +138,13 @@ const starters: Record<string, (setting: Setting) => Promise<RunningServer>> = {
 
 /** `startServer` serves pull.sock and push.sock in the folder; what it resolves with ends the server. */
 async function startBehindNginx(
-  { certsDir, workDir }: Setting,
+  { certsDir, workDir, pushTokens }: Setting,
   startServer: (socketsDir: string) => Promise<(signal: NodeJS.Signals) => Promise<void>>,
 ): Promise<RunningServer> {
   const socketsDir = join(workDir, 'sockets');
   await mkdir(socketsDir);
   let end = await startServer(socketsDir);
-  const nginx = await startNginx({ socketsDir, certsDir, workDir: join(workDir, 'nginx') });
+  const nginx = await startNginx({ socketsDir, certsDir, workDir: join(workDir, 'nginx'), pushTokens });
   return {
     pullPort: nginx.pullPort,
     pushPort: nginx.pushPort,
