@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+import type { Logger, Observer } from '../core/observer.ts';
+import { blobPrefixes, type Layout } from '../store/layout.ts';
+import type { ScrubSlice } from '../store/scrubbing.ts';
+import { noScrubYet, readScrubState, type ScrubState, writeScrubState } from '../store/scrub-state.ts';
+import type { JanitorThread } from './janitor-thread.ts';
+
+/** Reads all blobs of a volume again and again, and sets aside those whose bytes are wrong. */
+export interface BackgroundScrub {
+  /** Resolves when nothing of it is under way; another server may go on at once. */
+  stop(): Promise<void>;
+}
+
+/** What a background scrub stands on. */
+export interface BackgroundScrubParts {
+  readonly layout: Layout;
+  readonly thread: JanitorThread;
+  /** More than 0. */
+  readonly bytesPerSecond: number;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly logger: Logger;
+}
+
+/** A small cache is not read all day long. */
+const passEveryMs = 24 * 3_600_000;
+/** Reading goes in pieces of about so long, and of no more bytes than these. */
+const sliceMs = 250;
+const mostCharge = 16 * 1024 * 1024;
+/** The server that scrubs says so this often; one that has not for the latter time does not any more. */
+const renewEveryMs = 10_000;
+const takeOverAfterMs = 60_000;
+const pauseAfterFailureMs = 30_000;
+/** A volume that hangs must not keep a server from ending. */
+const stopPatienceMs = 2000;
+
+/** Begins to scrub, where the last server left off, when no other server on the volume does. */
+export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScrub {
+  const { layout, thread, bytesPerSecond, clock, observer, logger } = parts;
+  const server = randomUUID();
+  const stopping = new AbortController();
+  let state: ScrubState | undefined;
+  /** Set when the thread does not know where the pass is. */
+  let startAt: number | undefined;
+  let renewedAt = Number.NEGATIVE_INFINITY;
+  let other = { claim: '', since: 0 };
+
+  /** Whether another server is at it. What its clock says does not matter: its claim has to go on changing. */
+  function isBusy(found: ScrubState | undefined): boolean {
+    if (found === undefined || found.server === '' || found.server === server) return false;
+    const claim = `${found.server} ${found.renewed}`;
+    if (claim !== other.claim) other = { claim, since: performance.now() };
+    return performance.now() - other.since < takeOverAfterMs;
+  }
+
+  /** Our state, when it is for us to scrub. */
+  async function claimed(): Promise<ScrubState | undefined> {
+    if (state !== undefined && performance.now() - renewedAt < renewEveryMs) return state;
+    const found = await readScrubState(layout);
+    if (isBusy(found)) return (state = undefined);
+    if (state === undefined || (found !== undefined && found.server !== server)) {
+      state = { ...(found ?? noScrubYet), server };
+      startAt = state.prefix;
+    }
+    await save(state);
+    return state;
+  }
+
+  async function save(next: ScrubState): Promise<void> {
+    state = { ...next, renewed: next.renewed + 1 };
+    await writeScrubState(layout, state);
+    renewedAt = performance.now();
+  }
+
+  /** One piece of work; resolves with how long to rest then. */
+  async function work(): Promise<number> {
+    const mine = await claimed();
+    if (mine === undefined) return renewEveryMs;
+    if (mine.prefix >= blobPrefixes.length) {
+      const sinceBegan = clock() - mine.began;
+      if (sinceBegan >= 0 && sinceBegan < passEveryMs)
+        return Math.min(renewEveryMs, passEveryMs - sinceBegan);
+      startAt = 0;
+      await save({ ...noScrubYet, prefix: 0, began: clock(), server, renewed: mine.renewed });
+    }
+    const begun = performance.now();
+    const charge = Math.min(mostCharge, Math.ceil((bytesPerSecond * sliceMs) / 1000));
+    const task = { kind: 'scrub', startAt, charge } as const;
+    startAt = undefined;
+    const slice = await thread.run(task);
+    await note(slice);
+    return (slice.charge / bytesPerSecond) * 1000 - (performance.now() - begun);
+  }
+
+  async function note(slice: ScrubSlice): Promise<void> {
+    if (state === undefined) return;
+    const { bytes, blobs, quarantined, prefix } = slice;
+    for (const blob of quarantined) observer.quarantined(blob);
+    observer.scrubbed({ bytes, blobs, progress: prefix / blobPrefixes.length });
+    if (slice.unreadable > 0) {
+      const { unreadable, firstUnreadable } = slice;
+      logger.error('the scrub could not read some blobs; look at the disk', { unreadable, firstUnreadable });
+    }
+    const before = state.prefix;
+    state = {
+      ...state,
+      prefix,
+      bytes: state.bytes + bytes,
+      blobs: state.blobs + blobs,
+      quarantined: state.quarantined + quarantined.length,
+    };
+    if (prefix < blobPrefixes.length) return;
+    if (before < prefix) {
+      const seconds = Math.round((clock() - state.began) / 1000);
+      const { blobs, bytes, quarantined } = state;
+      logger.info('scrubbed all blobs', { blobs, bytes, quarantined, seconds });
+    }
+    await save(state);
+  }
+
+  async function goOn(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const restMs = await work().catch((error: unknown) => {
+        if (!stopping.signal.aborted) logger.error('the scrub failed', { error: String(error) });
+        startAt = state?.prefix;
+        return pauseAfterFailureMs;
+      });
+      if (restMs <= 0) continue;
+      await sleep(restMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+    }
+  }
+
+  const going = goOn();
+  return {
+    async stop() {
+      stopping.abort();
+      const patience = sleep(stopPatienceMs, undefined, { ref: false });
+      const ended = going.then(async () => {
+        if (state !== undefined) await save({ ...state, server: '' });
+      });
+      await Promise.race([ended, patience]).catch((error: unknown) =>
+        logger.warn('how far the scrub is was not kept', { error: String(error) }),
+      );
+    },
+  };
+}
