@@ -45,6 +45,7 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
   /** Set when the thread does not know where the pass is. */
   let startAt: number | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
+  let lastFailure = '';
   let other = { claim: '', since: 0 };
 
   /** Whether another server is at it. What its clock says does not matter: its claim has to go on changing. */
@@ -90,6 +91,7 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
     const task = { kind: 'scrub', startAt, charge } as const;
     startAt = undefined;
     const slice = await thread.run(task);
+    lastFailure = '';
     await note(slice);
     return (slice.charge / bytesPerSecond) * 1000 - (performance.now() - begun);
   }
@@ -123,7 +125,11 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
   async function goOn(): Promise<void> {
     while (!stopping.signal.aborted) {
       const restMs = await work().catch((error: unknown) => {
-        if (!stopping.signal.aborted) logger.error('the scrub failed', { error: String(error) });
+        // A volume that is read-only says so once, not every time.
+        const failure = String(error);
+        if (!stopping.signal.aborted && failure !== lastFailure)
+          logger.error('the scrub failed', { error: failure });
+        lastFailure = failure;
         startAt = state?.prefix;
         return pauseAfterFailureMs;
       });

@@ -65,7 +65,7 @@ export function scrubPass(layout: Layout, firstPrefix: number): ScrubPass {
       return { ...done, quarantined, firstUnreadable, prefix };
     },
     async end() {
-      await steps.return();
+      await steps.return(undefined);
     },
   };
 }
