@@ -55,6 +55,7 @@ const headings: Record<FindingKind, string> = {
   unreadable: 'Records that cannot be read',
   incomplete: 'Records that lead to something that is not here',
   failed: 'What could not be looked at',
+  outdated: 'Chunkings of blobs or chunks that are gone, which are made again when needed',
   foreign: 'Foreign files, which no server uses',
   temporary: 'Temporary files, of uploads under way or left over',
   trash: 'Files in the trash, on their way out',

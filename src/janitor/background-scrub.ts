@@ -139,14 +139,17 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
   }
 
   const going = goOn();
+
+  async function release(): Promise<void> {
+    await going;
+    if (state !== undefined) await save({ ...state, server: '' });
+  }
+
   return {
     async stop() {
       stopping.abort();
       const patience = sleep(stopPatienceMs, undefined, { ref: false });
-      const ended = going.then(async () => {
-        if (state !== undefined) await save({ ...state, server: '' });
-      });
-      await Promise.race([ended, patience]).catch((error: unknown) =>
+      await Promise.race([release(), patience]).catch((error: unknown) =>
         logger.warn('how far the scrub is was not kept', { error: String(error) }),
       );
     },

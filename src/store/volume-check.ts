@@ -38,14 +38,15 @@ export interface CheckObserver {
 
 /**
  * Wrong: `damaged` blobs, whose bytes do not give their hashes; `unreadable` records; `incomplete` records, which lead
- * to something that is not here; `failed`, what could not be looked at. Worth knowing: `foreign` files, that no
- * server puts there; `temporary` files, of uploads under way or left over; what is in the `trash`, and `quarantined` before.
+ * to something that is not here; `failed`, what could not be looked at. Worth knowing: `outdated` chunkings, which
+ * are computed again when somebody asks; `foreign` files, that no server puts there; `temporary` files, of uploads under way or left over; what is in the `trash`, and `quarantined` before.
  */
 export const findingKinds = [
   'damaged',
   'unreadable',
   'incomplete',
   'failed',
+  'outdated',
   'foreign',
   'temporary',
   'trash',
@@ -148,14 +149,15 @@ export async function checkVolume(
   }
 
   async function checkRecord(reaches: ReachChecker, root: string, path: string): Promise<void> {
-    const { kind, longest, contents } = readingOf(root);
-    const file = await readRecord(path, longest);
+    const reading = readingOf(root);
+    const { kind } = reading;
+    const file = await readRecord(path, reading.longest);
     if (file === undefined) return;
     observer.checkedRecord(kind);
     const said =
       file.bytes === undefined
         ? 'unreadable'
-        : await contents(layout, segmentsBelow(root, path), file.bytes, instantOf(clock()));
+        : await reading.contents(layout, segmentsBelow(root, path), file.bytes, instantOf(clock()));
     if (said === 'expired') return;
     if (said === 'foreign') return observer.found('foreign', { path: below(path) });
     if (said === 'unreadable') {
@@ -165,7 +167,10 @@ export async function checkVolume(
     const missing = await missingOf(reaches, said, signal);
     // Eviction takes blobs and what leads to them: what is gone by now is nobody's loss.
     if (missing !== undefined && (await isThere(path)))
-      observer.found('incomplete', { path: below(path), detail: missing });
+      observer.found(kind === 'chunkings' ? 'outdated' : 'incomplete', {
+        path: below(path),
+        detail: missing,
+      });
   }
 
   async function guarded(path: string, check: () => Promise<void>): Promise<void> {
