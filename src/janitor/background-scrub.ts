@@ -45,6 +45,7 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
   /** Set when the thread does not know where the pass is. */
   let startAt: number | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
+  let restUntil = Number.NEGATIVE_INFINITY;
   let lastFailure = '';
   let other = { claim: '', since: 0 };
 
@@ -56,17 +57,32 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
     return performance.now() - other.since < takeOverAfterMs;
   }
 
-  /** Our state, when it is for us to scrub. */
+  /** Whether all blobs were read not long ago. */
+  function isFresh({ prefix, began }: ScrubState): boolean {
+    const sinceBegan = clock() - began;
+    return prefix >= blobPrefixes.length && sinceBegan >= 0 && sinceBegan < passEveryMs;
+  }
+
+  /** Our state, when there is something to scrub and it is for us. */
   async function claimed(): Promise<ScrubState | undefined> {
     if (state !== undefined && performance.now() - renewedAt < renewEveryMs) return state;
     const found = await readScrubState(layout);
-    if (isBusy(found)) return (state = undefined);
-    if (state === undefined || (found !== undefined && found.server !== server)) {
-      state = { ...(found ?? noScrubYet), server };
+    if (isBusy(found) || (found !== undefined && isFresh(found))) {
+      observer.scrubbed({ bytes: 0, blobs: 0, progress: (found?.prefix ?? 0) / blobPrefixes.length });
+      return (state = undefined);
+    }
+    const isOurs = state !== undefined && (found === undefined || found.server === server);
+    if (state === undefined || !isOurs) {
+      state = takenOver(found ?? noScrubYet);
       startAt = state.prefix;
     }
     await save(state);
     return state;
+  }
+
+  function takenOver(found: ScrubState): ScrubState {
+    if (found.prefix < blobPrefixes.length) return { ...found, server };
+    return { ...noScrubYet, prefix: 0, began: clock(), server, renewed: found.renewed };
   }
 
   async function save(next: ScrubState): Promise<void> {
@@ -77,23 +93,22 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
 
   /** One piece of work; resolves with how long to rest then. */
   async function work(): Promise<number> {
-    const mine = await claimed();
-    if (mine === undefined) return renewEveryMs;
-    if (mine.prefix >= blobPrefixes.length) {
-      const sinceBegan = clock() - mine.began;
-      if (sinceBegan >= 0 && sinceBegan < passEveryMs)
-        return Math.min(renewEveryMs, passEveryMs - sinceBegan);
-      startAt = 0;
-      await save({ ...noScrubYet, prefix: 0, began: clock(), server, renewed: mine.renewed });
-    }
+    if ((await claimed()) === undefined) return renewEveryMs;
     const begun = performance.now();
+    if (begun < restUntil) return restMs();
     const charge = Math.min(mostCharge, Math.ceil((bytesPerSecond * sliceMs) / 1000));
     const task = { kind: 'scrub', startAt, charge } as const;
     startAt = undefined;
     const slice = await thread.run(task);
     lastFailure = '';
     await note(slice);
-    return (slice.charge / bytesPerSecond) * 1000 - (performance.now() - begun);
+    restUntil = begun + (slice.charge / bytesPerSecond) * 1000;
+    return restMs();
+  }
+
+  /** At a low rate it rests for longer than a claim lasts. */
+  function restMs(): number {
+    return Math.min(renewEveryMs, restUntil - performance.now());
   }
 
   async function note(slice: ScrubSlice): Promise<void> {
@@ -119,12 +134,14 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
       const { blobs, bytes, quarantined } = state;
       logger.info('scrubbed all blobs', { blobs, bytes, quarantined, seconds });
     }
-    await save(state);
+    // Until the next pass it is nobody's.
+    await save({ ...state, server: '' });
+    state = undefined;
   }
 
   async function goOn(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const restMs = await work().catch((error: unknown) => {
+      const pauseMs = await work().catch((error: unknown) => {
         // A volume that is read-only says so once, not every time.
         const failure = String(error);
         if (!stopping.signal.aborted && failure !== lastFailure)
@@ -133,8 +150,8 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
         startAt = state?.prefix;
         return pauseAfterFailureMs;
       });
-      if (restMs <= 0) continue;
-      await sleep(restMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      if (pauseMs <= 0) continue;
+      await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
     }
   }
 

@@ -57,8 +57,8 @@ export async function scrubBlob(layout: Layout, name: BlobName, signal?: AbortSi
  * or process come between the look and the move, what was moved goes back to its place.
  */
 export function moveUnlessReplaced(path: string, target: string, ino: number): boolean {
-  if (lstatSync(path).ino !== ino) return false;
   mkdirSync(dirname(target), { recursive: true });
+  if (lstatSync(path).ino !== ino) return false;
   renameSync(path, target);
   if (lstatSync(target).ino === ino) return true;
   try {
