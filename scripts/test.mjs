@@ -2,7 +2,7 @@
 //
 //   npm test [-- [--no-real-parts] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
-// --no-real-parts leaves out the suites that run BuildStream, nginx or containers, and the set-up for them.
+// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx or containers, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'nginx', 'compose'].map((name) => join('test', name, '/'));
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose'].map((name) => join('test', name, '/'));
 const optionsWithValue = new Set([
   '--test-name-pattern',
   '--test-skip-pattern',

@@ -118,7 +118,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
   const { indexOnly } = options.volume;
-  const downloader = options.fetch && httpsDownloader(options.fetch, intakes, logger);
+  // An index has no place for what would be fetched.
+  const downloader = indexOnly ? undefined : options.fetch && httpsDownloader(options.fetch, intakes, logger);
   const listeners: Listener[] = [];
   const httpListeners: CacheListener[] = [];
   let ops: Server | undefined;

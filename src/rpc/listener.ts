@@ -32,6 +32,7 @@ import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { drainMiddleware } from './drain-middleware.ts';
 import { errorMiddleware } from './error-middleware.ts';
+import { fetchedAssets } from './fetched-assets.ts';
 import { withFewFields } from './few-fields.ts';
 import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { plainMessagesOnly } from './plain-messages.ts';
@@ -114,7 +115,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, assets, actions, trees, chunks, observer, logger } = parts;
+  const { blobs, references, assets, actions, trees, chunks, downloader, observer, logger } = parts;
   const server = createServer({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
@@ -138,7 +139,10 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
   server.add(withFewFields(ActionCacheDefinition), actionCacheService(actions, blobs, observer));
   server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));
   server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
-  server.add(withFewFields(FetchDefinition), remoteAssetFetchService(assets, observer));
+  server.add(
+    withFewFields(FetchDefinition),
+    remoteAssetFetchService(assets, fetchedAssets(assets, downloader), observer),
+  );
   server.add(withFewFields(PushDefinition), remoteAssetPushService(assets, observer));
   server.add(HealthDefinition, HealthServiceImpl(parts.health));
   if (options.reflection) {

@@ -7,7 +7,7 @@ import {
   parseUris,
   type Qualifier,
 } from '../core/asset-name.ts';
-import type { Asset, AssetStore, FoundAsset } from '../core/asset-store.ts';
+import type { Asset, AssetStore, FoundAsset, WantedAsset } from '../core/asset-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { digestText, parseDigest, quote, type UncheckedDigest } from '../core/digest.ts';
 import { digestFunctionValue } from '../core/digest-function.ts';
@@ -21,6 +21,7 @@ import type { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v
 import type { Timestamp } from '../gen/google/protobuf/timestamp.ts';
 import type { Caller, WithCaller } from './caller.ts';
 import { digestMessage } from './digest-message.ts';
+import type { FetchedAssets } from './fetched-assets.ts';
 import { type CheckedRequest, checkRequest } from './request-checks.ts';
 
 /** BuildStream gives about ten; each is looked at whenever the asset is asked for. */
@@ -51,31 +52,32 @@ interface PushRequest extends NamingRequest {
  */
 export function remoteAssetFetchService(
   assets: AssetStore,
+  fetched: FetchedAssets,
   observer: Observer,
 ): FetchServiceImplementation<WithCaller> {
+  /** Undefined when none of the names has an asset that is of use. */
   async function fetch(kind: AssetKind, request: FetchRequest, caller: Caller, signal: AbortSignal) {
-    const names = assetNames(kind, request);
-    const wanted = {
-      oldestContentAccepted: parseInstant(request.oldestContentAccepted, 'oldest_content_accepted'),
-      digestFunction: checkRequest(request).digestFunction,
-    };
-    for (const name of names) {
+    const wanted = wantedAsset(request);
+    for (const name of assetNames(kind, request)) {
       const found = await assets.fetch(name, wanted, signal);
       if (found === undefined) continue;
       observer.lookedUp('asset', caller.tool, 1, 0);
       return answer(name, found);
     }
     observer.lookedUp('asset', caller.tool, 0, 1);
-    throw new CacheError('not-found', `the ${kind} ${quotedUris(names)} is not here, or not whole`);
+    return undefined;
   }
 
   return {
     async fetchBlob(request, { caller, signal }) {
-      const { digest, ...rest } = await fetch('blob', request, caller, signal);
+      const known = await fetch('blob', request, caller, signal);
+      const got = known ? undefined : await fetched.fetch(request, wantedAsset(request), caller, signal);
+      const { digest, ...rest } = known ?? (got ? answer(got.name, got.found) : absent('blob', request));
       return { ...rest, blobDigest: digest };
     },
     async fetchDirectory(request, { caller, signal }) {
-      const { digest, ...rest } = await fetch('directory', request, caller, signal);
+      const known = await fetch('directory', request, caller, signal);
+      const { digest, ...rest } = known ?? absent('directory', request);
       return { ...rest, rootDirectoryDigest: digest };
     },
   };
@@ -157,6 +159,18 @@ function answer({ uri, qualifiers }: AssetName, { digest, expiresAt }: FoundAsse
     digest: digestMessage(digest),
     digestFunction: digestFunctionValue(digest.digestFunction),
   };
+}
+
+function wantedAsset(request: FetchRequest): WantedAsset {
+  return {
+    oldestContentAccepted: parseInstant(request.oldestContentAccepted, 'oldest_content_accepted'),
+    digestFunction: checkRequest(request).digestFunction,
+  };
+}
+
+function absent(kind: AssetKind, request: NamingRequest): never {
+  const names = quotedUris(assetNames(kind, request));
+  throw new CacheError('not-found', `the ${kind} ${names} is not here, or not whole`);
 }
 
 function quotedUris(names: AssetNames): string {

@@ -57,18 +57,25 @@ testWithReference('it ends with 1 where a file cannot be read, as the reference 
   assert.match(ours.output, /^ERROR: .*none\.(key|crt)/);
 });
 
-testWithReference('--help names every flag that the reference command has', async (t) => {
-  const folder = await temporaryFolder(t);
-  const flags = async (implementation: Implementation): Promise<string[]> => {
-    const [program, ...first] = artifactServerCommand(implementation);
-    const outcome = await runBounded(program, [...first, '--help'], { cwd: folder, env: {}, limit: 30_000 });
-    assert.equal(outcome.code, 0);
-    return [...new Set(outcome.output.match(/(?<=^ +(-p, )?)--[a-z-]+/gm))].sort();
-  };
-  const theirs = await flags('reference');
-  assert.equal(theirs.length, 8);
-  assert.deepEqual(await flags('weir'), theirs);
-});
+testWithReference(
+  '--help names every flag that the reference command has, and two of later versions',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const flags = async (implementation: Implementation): Promise<string[]> => {
+      const [program, ...first] = artifactServerCommand(implementation);
+      const outcome = await runBounded(program, [...first, '--help'], {
+        cwd: folder,
+        env: {},
+        limit: 30_000,
+      });
+      assert.equal(outcome.code, 0);
+      return [...new Set(outcome.output.match(/(?<=^ +(-p, )?)--[a-z-]+/gm))].sort();
+    };
+    const theirs = await flags('reference');
+    assert.equal(theirs.length, 8);
+    assert.deepEqual(await flags('weir'), [...theirs, '--index-only', '--quota'].sort());
+  },
+);
 
 testWithReference(
   'it takes pushes over TLS from a listed client certificate, and gives to a second instance',

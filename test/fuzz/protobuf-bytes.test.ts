@@ -16,7 +16,7 @@ import {
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
-import { outputFile, resultOf } from '../support/actions.ts';
+import { outputFile, resultOf } from '../support/action-samples.ts';
 import { fetchRequest, pushRequest, secondsFromNow } from '../support/assets.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';

@@ -23,7 +23,7 @@ import {
   ReadRequest,
   WriteRequest,
 } from '../../src/gen/google/bytestream/bytestream.ts';
-import { putBlobs, type SampleAction, sampleAction, updateAction } from '../support/actions.ts';
+import { putBlobs, type SampleAction, sampleAction, updateAction } from '../support/action-samples.ts';
 import { fetchRequest, pushBlob, pushRequest } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';

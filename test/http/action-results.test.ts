@@ -4,8 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ActionResult } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { outputFile, resultOf } from '../support/actions.ts';
-import { sampleResult } from '../support/sample-result.ts';
+import { outputFile, resultOf, sampleResult } from '../support/actions.ts';
 import { ask } from '../support/http-cache.ts';
 import { type Served, served } from '../support/served.ts';
 import { type Blob, failure, putBatch, randomBlob } from '../support/wire.ts';
@@ -19,7 +18,7 @@ void describe('action results over HTTP', () => {
   const actionHash = () => createHash('sha256').update(randomBytes(16)).digest('hex');
 
   const filesIn = (...files: Blob[]) =>
-    resultOf({ outputFiles: files.map((file, index) => outputFile(`out/${index}`, file.digest)) });
+    resultOf({ outputFiles: files.map((file, index) => outputFile(`out/${index}`, file)) });
   const bytesOf = (result: ActionResult) => Buffer.from(ActionResult.encode(result).finish());
 
   const question = (hash: string) => ({

@@ -15,6 +15,8 @@ interface Bounds {
   env: Record<string, string>;
   /** Milliseconds after which it is killed and the promise rejects. */
   limit: number;
+  /** What it starts may outlive it, until `endMarked` is called with this text, which nobody else uses. */
+  mark?: string;
 }
 
 /** The jobs of `bst` lead sessions of their own; this variable is how their processes are found again. */
@@ -22,7 +24,7 @@ const markName = 'WEIR_TEST_RUN';
 
 /** Runs to the end. Rejects with what was printed so far when that takes longer than the limit. */
 export async function runBounded(program: string, args: string[], bounds: Bounds): Promise<Outcome> {
-  const mark = randomUUID();
+  const mark = bounds.mark ?? randomUUID();
   const child = spawn(program, args, {
     cwd: bounds.cwd,
     env: { ...bounds.env, [markName]: mark },
@@ -36,7 +38,7 @@ export async function runBounded(program: string, args: string[], bounds: Bounds
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    killMarked(mark);
+    endMarked(mark);
   }, bounds.limit);
   try {
     await once(child, 'close');
@@ -46,11 +48,12 @@ export async function runBounded(program: string, args: string[], bounds: Bounds
     return { code: child.exitCode, output };
   } finally {
     clearTimeout(timer);
-    killMarked(mark);
+    if (bounds.mark === undefined) endMarked(mark);
   }
 }
 
-function killMarked(mark: string): void {
+/** Kills every process that was started under the mark, and those that they started. */
+export function endMarked(mark: string): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       if (readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`${markName}=${mark}`))

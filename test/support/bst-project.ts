@@ -13,10 +13,18 @@ export interface ElementFiles {
   buildDepends?: string[];
 }
 
-/** Writes a project with an import element for each entry (`name` becomes `name.bst`); returns its folder. */
-export async function bstProject(folder: string, elements: Record<string, ElementFiles>): Promise<string> {
+/**
+ * Writes a project with an import element for each entry (`name` becomes `name.bst`); returns its folder.
+ * It is for the generation of BuildStream that is named.
+ */
+export async function bstProject(
+  folder: string,
+  elements: Record<string, ElementFiles>,
+  generation: 1 | 2 = 1,
+): Promise<string> {
   await mkdir(join(folder, 'elements'), { recursive: true });
-  await writeFile(join(folder, 'project.conf'), 'name: demo\nelement-path: elements\n');
+  const version = generation === 2 ? 'min-version: 2.0\n' : '';
+  await writeFile(join(folder, 'project.conf'), `name: demo\n${version}element-path: elements\n`);
   for (const [name, element] of Object.entries(elements)) await writeElement(folder, name, element);
   return folder;
 }
@@ -30,7 +38,12 @@ async function writeElement(project: string, name: string, element: ElementFiles
     `kind: import\nsources:\n- kind: local\n  path: files/${name}\n` +
       (depends.length === 0 ? '' : `depends:\n${depends.join('')}`),
   );
-  for (const [path, entry] of Object.entries(element.files)) await writeEntry(join(sources, path), entry);
+  await writeEntries(sources, element.files);
+}
+
+/** Writes files below a folder. */
+export async function writeEntries(folder: string, entries: ElementFiles['files']): Promise<void> {
+  for (const [path, entry] of Object.entries(entries)) await writeEntry(join(folder, path), entry);
 }
 
 async function writeEntry(path: string, entry: Entry): Promise<void> {

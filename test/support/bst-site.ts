@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { startArtifactServer } from './bst-artifact-server.ts';
 import type { Implementation } from './bst-artifact-server.ts';
 import type { Remote } from './bst.ts';
+import { startCasd } from './casd.ts';
 import { authorize, newClient, newServerPair } from './certificates.ts';
 import type { TestPair, TestPairOptions } from './certificates.ts';
 import { startNginx } from './nginx.ts';
@@ -32,8 +33,11 @@ export interface Site {
 }
 
 export interface SiteOptions {
-  /** BuildStream's own server is set up the way its documentation says. Default: WEIR_TEST_SERVER, or Weir. */
-  implementation?: Implementation;
+  /**
+   * BuildStream's own server is set up the way its documentation says; buildbox-casd is put behind nginx as Weir is.
+   * Default: WEIR_TEST_SERVER, or Weir.
+   */
+  implementation?: Implementation | 'casd';
   /** Serve this directory instead of a new one. */
   volume?: string;
   /** Settings of Weir for this site. */
@@ -77,7 +81,8 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   await authorize(certsDir, admitted, refused.expired);
 
   const { implementation = process.env['WEIR_TEST_SERVER'] ?? 'weir' } = options;
-  const start = implementation === 'reference' ? startReference : startWeirBehindNginx;
+  const start = starters[implementation];
+  if (start === undefined) throw new Error(`WEIR_TEST_SERVER: there is no ${implementation}`);
   const running = await start({ volume, certsDir, server, workDir: folder, env: options.env ?? {} });
   t.after(() => running.stop());
   const serverCert = server.certificateFile;
@@ -100,24 +105,42 @@ export async function startSite(t: TestContext, options: SiteOptions = {}): Prom
   };
 }
 
-async function startWeirBehindNginx({ volume, certsDir, workDir, env }: Setting): Promise<RunningServer> {
+const starters: Record<string, (setting: Setting) => Promise<RunningServer>> = {
+  reference: startReference,
+  weir: (setting) =>
+    startBehindNginx(setting, async (socketsDir) => {
+      const weir = await startWeir({ volume: setting.volume, socketsDir, env: setting.env });
+      return async (signal) => {
+        await weir.kill(signal);
+        await weir.stop();
+      };
+    }),
+  casd: (setting) =>
+    startBehindNginx(setting, async (socketsDir) => {
+      const casd = await startCasd(setting.volume, socketsDir);
+      return (signal) => casd.stop(signal);
+    }),
+};
+
+/** `startServer` serves pull.sock and push.sock in the folder; what it resolves with ends the server. */
+async function startBehindNginx(
+  { certsDir, workDir }: Setting,
+  startServer: (socketsDir: string) => Promise<(signal: NodeJS.Signals) => Promise<void>>,
+): Promise<RunningServer> {
   const socketsDir = join(workDir, 'sockets');
   await mkdir(socketsDir);
-  let weir = await startWeir({ volume, socketsDir, env });
+  let end = await startServer(socketsDir);
   const nginx = await startNginx({ socketsDir, certsDir, workDir: join(workDir, 'nginx') });
   return {
     pullPort: nginx.pullPort,
     pushPort: nginx.pushPort,
-    async crash() {
-      await weir.kill('SIGKILL');
-      await weir.stop();
-    },
+    crash: () => end('SIGKILL'),
     async restart() {
-      weir = await startWeir({ volume, socketsDir, env });
+      end = await startServer(socketsDir);
     },
     async stop() {
       await nginx.stop();
-      await weir.stop();
+      await end('SIGTERM');
     },
   };
 }

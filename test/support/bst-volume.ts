@@ -42,7 +42,7 @@ export async function directoryPath(volume: string, reference: string, folder: s
 /** Hashes of all blobs. */
 export async function blobHashes(volume: string): Promise<string[]> {
   const objects = join(volume, 'cas', 'objects');
-  const entries = await readdir(objects, { recursive: true, withFileTypes: true });
+  const entries = await readdir(objects, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) =>

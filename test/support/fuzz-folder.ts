@@ -35,7 +35,6 @@ const places = [
   /^weir\/quarantine\/([a-z0-9]+-)?[0-9a-f]+$/,
   /^weir\/(assets|values|chunkings)\/.+$/,
   /^weir\/refs\/[^/]+(\/[^/]+){0,32}$/,
-  /^weir\/ac\/[^/]+(\/[a-z0-9]+(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?)?$/,
 ];
 
 /** Fails when the volume has anything where a cache has nothing. */

@@ -8,10 +8,16 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext, TestOptions } from 'node:test';
 
+import { bazelPackages, hasBazel } from './bazel-install.ts';
+import { hasRemotetool, makeRemotetool } from './remotetool-build.ts';
+import { hasSid, makeSid, sidTools } from './debian-sid.ts';
+
 interface RealPart {
   name: string;
-  /** Debian packages that bring it. */
+  /** Debian packages that bring it, or that `make` works with. */
   packages: string[];
+  /** Makes it where the packages alone do not bring it. Says why it cannot. */
+  make?(say: (line: string) => void): void;
   /** Whether it can be used now. Asked again after an installation. */
   present(): boolean;
 }
@@ -47,6 +53,16 @@ const realParts = [
     packages: ['docker.io', 'docker-compose'],
     present: () => has('docker') && has('docker-compose'),
   },
+  { name: 'bazel', packages: bazelPackages, present: hasBazel },
+  {
+    name: 'remotetool',
+    packages: has('go') ? [] : ['golang-go'],
+    make: makeRemotetool,
+    present: hasRemotetool,
+  },
+  // The two are packages of Debian's development distribution, and come in one root folder.
+  { name: 'buildstream2', packages: sidTools, make: makeSid, present: hasSid },
+  { name: 'buildbox', packages: sidTools, make: makeSid, present: hasSid },
 ] as const satisfies RealPart[];
 
 export type RealPartName = (typeof realParts)[number]['name'];
@@ -61,7 +77,10 @@ export function findCommand(name: string): string | undefined {
 function needs(...names: RealPartName[]): { skip: string | false } {
   const missing = realParts.filter((part) => names.includes(part.name) && !part.present());
   if (missing.length === 0) return { skip: false };
-  const sentence = `needs ${listed(missing)}: not on this machine (Debian: apt-get install ${packagesOf(missing).join(' ')})`;
+  const remedy = missing.some((part) => 'make' in part)
+    ? 'npm test gets it when root runs it on Debian'
+    : `Debian: apt-get install ${packagesOf(missing).join(' ')}`;
+  const sentence = `needs ${listed(missing)}: not on this machine (${remedy})`;
   if (process.env['CI'] === 'true') throw new Error(sentence);
   return { skip: sentence };
 }
@@ -70,7 +89,7 @@ function needs(...names: RealPartName[]): { skip: string | false } {
 export function testWith(...names: RealPartName[]) {
   const needed = needs(...names);
   return (name: string, body: (t: TestContext) => Promise<void>, options: TestOptions = {}): void => {
-    void test(name, { timeout: 240_000, ...options, ...needed }, body);
+    void test(name, { timeout: 480_000, ...options, ...needed }, body);
   };
 }
 
@@ -82,8 +101,11 @@ export function installRealParts(say: (line: string) => void): void {
   if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
     say(`missing: ${listed(missing)}; only root on Debian or Ubuntu can have them installed from here`);
   } else {
-    say(`installing with apt-get: ${packages.join(' ')}`);
-    if (!withoutDaemons(() => aptInstall(packages))) say('apt-get did not succeed; its last lines are above');
+    if (packages.length > 0) say(`installing with apt-get: ${packages.join(' ')}`);
+    if (packages.length > 0 && !withoutDaemons(() => aptInstall(packages))) {
+      say('apt-get did not succeed; its last lines are above');
+    }
+    for (const make of new Set(missing.flatMap((part) => ('make' in part ? [part.make] : [])))) make(say);
   }
   for (const { name } of missingParts()) {
     say(`without ${name}: the tests that need it are ${process.env['CI'] === 'true' ? 'failed' : 'skipped'}`);
@@ -99,7 +121,7 @@ function listed(parts: RealPart[]): string {
 }
 
 function packagesOf(parts: RealPart[]): string[] {
-  return parts.flatMap((part) => part.packages);
+  return [...new Set(parts.flatMap((part) => part.packages))];
 }
 
 /** Indexes are only fetched when the installation does not work with those that are there. */

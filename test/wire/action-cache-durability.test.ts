@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
-import { putBlobs, sampleAction, updateAction } from '../support/actions.ts';
+import { putBlobs, sampleAction, updateAction } from '../support/action-samples.ts';
 import { testWith } from '../support/real-parts.ts';
 import { traced } from '../support/traced.ts';
 import { startWeir } from '../support/weir.ts';

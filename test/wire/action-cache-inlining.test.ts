@@ -11,7 +11,7 @@ import {
   type SampleAction,
   sampleAction,
   updateAction,
-} from '../support/actions.ts';
+} from '../support/action-samples.ts';
 import { type Served, served } from '../support/served.ts';
 import { verdictWithMessage } from '../support/fuzz-verdict.ts';
 import {

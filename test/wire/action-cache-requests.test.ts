@@ -21,7 +21,7 @@ import {
   type SampleAction,
   sampleAction,
   updateAction,
-} from '../support/actions.ts';
+} from '../support/action-samples.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { type Served, served } from '../support/served.ts';
 import { blobOf, failure, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';

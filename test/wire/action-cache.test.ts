@@ -1,223 +1,274 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, stat, truncate, utimes } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import {
-  digestFunctionOf,
-  getAction,
-  outputFile,
-  putBlobs,
-  resultOf,
-  type SampleAction,
-  sampleAction,
-  updateAction,
-} from '../support/actions.ts';
-import { eventually } from '../support/eventually.ts';
+import type {
+  ActionResult,
+  GetActionResultRequest,
+} from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { outputFile, resultOf, sampleResult } from '../support/actions.ts';
+import { scraped } from '../support/scraped.ts';
 import { type Served, served } from '../support/served.ts';
 import { startWeir } from '../support/weir.ts';
-import { type Blob, clientsAt, failure, findMissing, putBatch, randomBlob } from '../support/wire.ts';
+import {
+  type Blob,
+  blobOf,
+  type Clients,
+  clientsAt,
+  failure,
+  findMissing,
+  putBatch,
+  randomBlob,
+} from '../support/wire.ts';
 
-const otherFunctions = ['sha1', 'sha384', 'sha512', 'blake3'] as const;
+const mebibyte = 1024 * 1024;
+
+async function update(clients: Clients, action: Blob, actionResult: ActionResult, instanceName = '') {
+  return await clients.actions.updateActionResult({
+    instanceName,
+    actionDigest: action.digest,
+    actionResult,
+    resultsCachePolicy: undefined,
+    digestFunction: 0,
+  });
+}
+
+async function get(clients: Clients, action: Blob, options: Partial<GetActionResultRequest> = {}) {
+  return await clients.actions.getActionResult({
+    instanceName: '',
+    actionDigest: action.digest,
+    inlineStdout: false,
+    inlineStderr: false,
+    inlineOutputFiles: [],
+    digestFunction: 0,
+    ...options,
+  });
+}
 
 function pathOf(volume: string, { digest: { hash } }: Blob): string {
   return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
 }
 
-/** Where the result of an action is stored, whatever the folders are called. */
-async function recordOf(volume: string, { actionDigest }: SampleAction): Promise<string> {
-  const folder = join(volume, 'weir', 'ac');
-  const names = await readdir(folder, { recursive: true });
-  const name = names.find((path) => path.replaceAll(sep, '').endsWith(actionDigest.hash));
-  assert.ok(name !== undefined, `no record of ${actionDigest.hash} in ${names.join(', ')}`);
-  return join(folder, name);
-}
-
-/** A sample action whose blobs are here and whose result is known. */
-async function cached({ push }: Pick<Served, 'push'>): Promise<SampleAction> {
-  const action = await sampleAction();
-  await putBlobs(push, action.blobs.values());
-  await updateAction(push, action);
-  return action;
-}
-
-void describe('ActionCache', () => {
+void describe('an action result', () => {
   let site: Served;
   served((it) => (site = it));
 
-  const statusOf = async (action: SampleAction, instanceName = '') =>
-    (await failure(getAction(site.pull, action, { instanceName }))).status;
-
-  void test('gives the result that was stored, on both listeners and to the letter', async () => {
-    const action = await sampleAction();
-    assert.equal(await statusOf(action), 'NOT_FOUND');
-    await putBlobs(site.push, action.blobs.values());
-    assert.deepEqual(await updateAction(site.push, action), action.result);
-    assert.deepEqual(await getAction(site.push, action), action.result);
-    assert.deepEqual(await getAction(site.pull, action), action.result);
+  void test('comes back as it was, on both listeners', async () => {
+    const { result, reached } = sampleResult();
+    const action = randomBlob(100);
+    assert.equal((await failure(get(site.pull, action))).status, 'NOT_FOUND');
+    await putBatch(site.push, Object.values(reached));
+    assert.deepEqual(plain(await update(site.push, action, result)), plain(result));
+    assert.deepEqual(plain(await get(site.pull, action)), plain(result));
+    assert.deepEqual(plain(await get(site.push, action)), plain(result));
   });
 
-  void test('gives a result that says nothing but that the action succeeded', async () => {
-    // Its message has no bytes at all.
-    const action = { ...(await sampleAction()), result: resultOf({}) };
-    await updateAction(site.push, action);
-    const answer = await getAction(site.pull, action);
-    assert.deepEqual({ ...answer, executionMetadata: undefined }, action.result);
+  void test('may be one without any output', async () => {
+    const action = randomBlob(100);
+    const result = resultOf({ exitCode: 1, stdoutRaw: Buffer.from('said') });
+    await update(site.push, action, result);
+    assert.deepEqual(plain(await get(site.pull, action)), plain(result));
   });
 
-  void test('replaces a result', async () => {
-    const first = await cached(site);
-    const file = randomBlob(10);
-    await putBatch(site.push, [file]);
-    const second = { ...first, result: resultOf({ outputFiles: [outputFile('other', file.digest)] }) };
-    await updateAction(site.push, second);
-    assert.deepEqual((await getAction(site.pull, first)).outputFiles, second.result.outputFiles);
+  void test('is replaced by a later one', async () => {
+    const action = randomBlob(100);
+    await update(site.push, action, resultOf({ exitCode: 1 }));
+    await update(site.push, action, resultOf({ exitCode: 2 }));
+    assert.equal((await get(site.pull, action)).exitCode, 2);
   });
 
-  void test('gives one of the results that many stored at once', async () => {
-    const action = await cached(site);
-    const results = Array.from({ length: 20 }, (_, exitCode) => ({ ...action.result, exitCode }));
-    await Promise.all(results.map(async (result) => await updateAction(site.push, { ...action, result })));
-    const answer = await getAction(site.pull, action);
-    assert.deepEqual(answer, results[answer.exitCode]);
-  });
-
-  void test('refuses a result that lacks a blob, names it, and keeps the one before', async () => {
-    const action = await cached(site);
-    const other = await sampleAction();
-    for (const [what, lost] of other.blobs) {
-      await putBlobs(site.push, other.blobs.values());
+  for (const part of Object.keys(sampleResult().reached)) {
+    void test(`is not given out when ${part} is lost, and is whole again when that is pushed`, async () => {
+      const { result, reached } = sampleResult();
+      const action = randomBlob(100);
+      const lost = reached[part] ?? action;
+      await putBatch(site.push, Object.values(reached));
+      await update(site.push, action, result);
       await rm(pathOf(site.weir.volume, lost));
-      const attempt = updateAction(site.push, { ...action, result: other.result });
-      const { status, message } = await failure(attempt);
-      assert.equal(status, 'FAILED_PRECONDITION', what);
-      assert.ok(message.includes(`${lost.digest.hash}/${lost.digest.sizeBytes}`), `${what}: ${message}`);
-      assert.deepEqual(await getAction(site.pull, action), action.result);
-    }
-  });
+      const miss = await failure(get(site.pull, action));
+      assert.equal(miss.status, 'NOT_FOUND');
+      assert.match(miss.message, /not here, or not whole/);
+      await putBatch(site.push, [lost]);
+      assert.deepEqual(plain(await get(site.pull, action)), plain(result));
+    });
 
-  void test('answers NOT_FOUND while any one blob of the result is missing, and again when it is back', async () => {
-    const action = await cached(site);
-    for (const [what, blob] of action.blobs) {
-      await rm(pathOf(site.weir.volume, blob));
-      assert.equal(await statusOf(action), 'NOT_FOUND', what);
-      await stat(await recordOf(site.weir.volume, action));
-      await putBatch(site.push, [blob]);
-      assert.deepEqual(await getAction(site.pull, action), action.result, what);
-    }
-  });
-
-  void test('does not call a result whole while one of its blobs is cut short', async () => {
-    const action = await cached(site);
-    for (const [what, blob] of action.blobs) {
-      await truncate(pathOf(site.weir.volume, blob), blob.data.length - 1);
-      assert.equal(await statusOf(action), 'NOT_FOUND', what);
-      await putBatch(site.push, [blob]);
-      assert.deepEqual(await getAction(site.pull, action), action.result, what);
-    }
-  });
-
-  void test('gives each instance its own results', async () => {
-    const action = await sampleAction();
-    await putBlobs(site.push, action.blobs.values());
-    const names = ['', 'main', 'main/a', 'main%2Fa', 'Main', '=', '%3D', 'sha256', 'x'.repeat(255)];
-    for (const [exitCode, instanceName] of names.entries()) {
-      assert.equal(await statusOf(action, instanceName), 'NOT_FOUND', instanceName);
-      await updateAction(site.push, { ...action, result: { ...action.result, exitCode } }, { instanceName });
-    }
-    for (const [exitCode, instanceName] of names.entries()) {
-      assert.equal((await getAction(site.pull, action, { instanceName })).exitCode, exitCode, instanceName);
-    }
-  });
-
-  for (const hashing of otherFunctions) {
-    void test(`keeps results of ${hashing}, and looks for what they lead to by it`, async () => {
-      const action = await sampleAction(hashing);
-      assert.equal((await failure(updateAction(site.push, action))).status, 'FAILED_PRECONDITION');
-      await putBlobs(site.push, action.blobs.values(), action.digestFunction);
-      await updateAction(site.push, action);
-      assert.deepEqual(await getAction(site.pull, action), action.result);
-      if (hashing === 'blake3') return;
-      const unnamed = await getAction(site.pull, action, { digestFunction: 0 });
-      assert.deepEqual(unnamed, action.result, 'the length of the hash tells the function');
+    void test(`is not taken while ${part} is missing, and the error says what is`, async () => {
+      const { result, reached } = sampleResult();
+      const action = randomBlob(100);
+      const missing = reached[part] ?? action;
+      await putBatch(
+        site.push,
+        Object.values(reached).filter((blob) => blob !== missing),
+      );
+      const refused = await failure(update(site.push, action, result));
+      assert.equal(refused.status, 'FAILED_PRECONDITION');
+      assert.match(refused.message, new RegExp(missing.digest.hash));
+      assert.equal((await failure(get(site.pull, action))).status, 'NOT_FOUND');
     });
   }
 
-  void test('does not take actions of SHA-256 and of BLAKE3 for each other', async () => {
-    const { actionDigest } = await sampleAction();
-    const [sha256, blake3] = [digestFunctionOf('sha256'), digestFunctionOf('blake3')];
-    // It leads to nothing that one of them could miss.
-    const result = resultOf({ exitCode: 3 });
-    await updateAction(site.push, { actionDigest, result, digestFunction: blake3 });
-    for (const digestFunction of [sha256, 0 as const]) {
-      const asked = getAction(site.pull, { actionDigest, digestFunction });
-      assert.equal((await failure(asked)).status, 'NOT_FOUND');
-    }
-    const answer = await getAction(site.pull, { actionDigest, digestFunction: blake3 });
-    assert.equal(answer.exitCode, 3);
+  void test('belongs to its instance', async () => {
+    const action = randomBlob(100);
+    await update(site.push, action, resultOf({ exitCode: 1 }), 'main/a');
+    await update(site.push, action, resultOf({ exitCode: 2 }), 'main');
+    assert.equal((await get(site.pull, action, { instanceName: 'main/a' })).exitCode, 1);
+    assert.equal((await get(site.pull, action, { instanceName: 'main' })).exitCode, 2);
+    assert.equal((await failure(get(site.pull, action))).status, 'NOT_FOUND');
   });
 
-  void test('counts what was found and what was not', async () => {
-    const action = await cached(site);
-    const [hits, misses] = [await lookups(site, 'hit'), await lookups(site, 'miss')];
-    await getAction(site.pull, action);
-    await failure(getAction(site.pull, await sampleAction()));
-    await failure(getAction(site.push, await sampleAction()));
-    assert.equal((await lookups(site, 'hit')) - hits, 1);
-    assert.equal((await lookups(site, 'miss')) - misses, 2);
-  });
-});
-
-void describe('The result of an action', () => {
-  void test('leases all that it leads to, and itself, whenever it is given', async (t) => {
-    const weir = await startWeir({ env: { LEASE_SECONDS: '0' } });
-    const push = clientsAt(weir.pushAddress);
-    t.after(async () => {
-      push.close();
-      await weir.stop();
+  void test('has the outputs inlined that were asked for, and no others', async () => {
+    const { result, reached } = sampleResult();
+    const action = randomBlob(100);
+    await putBatch(site.push, Object.values(reached));
+    await update(site.push, action, result);
+    const inlined = await get(site.pull, action, {
+      inlineStdout: true,
+      inlineOutputFiles: ['lib/other', 'no/such/file'],
     });
-    const action = await cached({ push });
-    const paths = [...action.blobs.values()].map((blob) => pathOf(weir.volume, blob));
-    paths.push(await recordOf(weir.volume, action));
-    const longAgo = new Date('2001-01-01');
-    for (const path of paths) await utimes(path, longAgo, longAgo);
-    // A file whose change is no older than the clock's last tick is left as it is, so one answer may not do.
-    await eventually(async () => {
-      await getAction(push, action);
-      const times = await Promise.all(paths.map(async (path) => (await stat(path)).mtime));
-      return times.every((time) => time > longAgo);
-    });
-  });
-
-  void test('is there again after a kill, with all that it leads to', async (t) => {
-    const weir = await startWeir();
-    const push = clientsAt(weir.pushAddress);
-    const action = await cached({ push });
-    push.close();
-    await weir.kill();
-    const again = await startWeir({ volume: weir.volume, socketsDir: weir.socketsDir });
-    const pull = clientsAt(again.pullAddress);
-    t.after(async () => {
-      pull.close();
-      await again.stop();
-      await weir.stop();
-    });
-    assert.deepEqual(await getAction(pull, action), action.result);
-    const digests = [...action.blobs.values()].map(({ digest }) => digest);
-    assert.deepEqual(await findMissing(pull, digests), []);
-  });
-});
-
-/** The metric of action lookups with this result, whatever else it is told apart by. */
-async function lookups({ weir }: Served, result: 'hit' | 'miss'): Promise<number> {
-  const text = await (await fetch(`${weir.opsUrl}/metrics`)).text();
-  const lines = text
-    .split('\n')
-    .filter(
-      (line) =>
-        line.startsWith('weir_lookups_total{') &&
-        line.includes('kind="action"') &&
-        line.includes(`result="${result}"`),
+    assert.deepEqual(Buffer.from(inlined.stdoutRaw), reached['stdout']?.data);
+    assert.equal(inlined.stderrRaw.length, 0);
+    assert.deepEqual(
+      inlined.outputFiles.map(({ contents }) => contents.length),
+      [0, 500_000],
     );
-  assert.ok(lines.length > 0, text);
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    assert.deepEqual(
+      Buffer.from((await get(site.pull, action, { inlineStderr: true })).stderrRaw),
+      reached['stderr']?.data,
+    );
+  });
+
+  void test('stays within what a client takes in one message, however much is to be inlined', async () => {
+    const files = Array.from({ length: 6 }, () => randomBlob(mebibyte));
+    for (const file of files) await putBatch(site.push, [file]);
+    const action = randomBlob(100);
+    const outputs = files.map((file, index) => outputFile(`${index}`, file));
+    await update(site.push, action, resultOf({ outputFiles: outputs }));
+    const { outputFiles } = await get(site.pull, action, {
+      inlineOutputFiles: outputs.map(({ path }) => path),
+    });
+    const bytes = outputFiles.reduce((sum, { contents }) => sum + contents.length, 0);
+    assert.ok(bytes > 0 && bytes < 4 * mebibyte, `${bytes} bytes`);
+  });
+
+  void test('has contents that came along stored as blobs', async () => {
+    const [file, stdout] = [randomBlob(100), randomBlob(50)];
+    const action = randomBlob(100);
+    const kept = await update(
+      site.push,
+      action,
+      resultOf({
+        outputFiles: [{ ...outputFile('a', file), contents: file.data }],
+        stdoutDigest: stdout.digest,
+        stdoutRaw: stdout.data,
+      }),
+    );
+    assert.equal(kept.outputFiles[0]?.contents.length, 0);
+    assert.deepEqual(await findMissing(site.pull, [file.digest, stdout.digest]), []);
+    const wrong = resultOf({ outputFiles: [{ ...outputFile('a', randomBlob(100)), contents: file.data }] });
+    assert.equal((await failure(update(site.push, action, wrong))).status, 'FAILED_PRECONDITION');
+  });
+
+  void test('is not taken on the pull listener', async () => {
+    const refused = await failure(update(site.pull, randomBlob(1), resultOf({})));
+    assert.equal(refused.status, 'PERMISSION_DENIED');
+  });
+
+  const { digest } = randomBlob(1);
+  const nonsense: [what: string, result: ActionResult][] = [
+    [
+      'a file without a digest',
+      resultOf({ outputFiles: [{ ...outputFile('a', randomBlob(1)), digest: undefined }] }),
+    ],
+    ['a digest that is none', resultOf({ stdoutDigest: { hash: '../../etc/passwd', sizeBytes: 1n } })],
+    ['a negative size', resultOf({ stderrDigest: { ...digest, sizeBytes: -1n } })],
+    [
+      'a directory that leads nowhere',
+      resultOf({
+        outputDirectories: [
+          { path: '', treeDigest: undefined, rootDirectoryDigest: undefined, isTopologicallySorted: true },
+        ],
+      }),
+    ],
+  ];
+  for (const [what, result] of nonsense) {
+    void test(`with ${what} is refused`, async () => {
+      assert.equal((await failure(update(site.push, randomBlob(1), result))).status, 'INVALID_ARGUMENT');
+    });
+  }
+
+  void test('is refused when a Tree is something else, or when there is none at all', async () => {
+    const noTree = blobOf('no message at all');
+    await putBatch(site.push, [noTree]);
+    const outputDirectories = [
+      { path: '', treeDigest: noTree.digest, rootDirectoryDigest: undefined, isTopologicallySorted: false },
+    ];
+    const refused = await failure(update(site.push, randomBlob(1), resultOf({ outputDirectories })));
+    assert.equal(refused.status, 'INVALID_ARGUMENT');
+    assert.match(refused.message, /not a Tree message/);
+    const none = site.push.actions.updateActionResult({
+      instanceName: '',
+      actionDigest: digest,
+      actionResult: undefined,
+      resultsCachePolicy: undefined,
+      digestFunction: 0,
+    });
+    assert.equal((await failure(none)).status, 'INVALID_ARGUMENT');
+  });
+
+  for (const [what, harmed] of [
+    ['empty', () => Buffer.alloc(0)],
+    ['garbage', () => Buffer.from('garbage')],
+    ['cut', (bytes: Buffer) => bytes.subarray(0, -1)],
+    ['damaged', (bytes: Buffer) => bytes.fill(2, 1, 2)],
+  ] as const) {
+    void test(`whose record is ${what} is not here, until it is pushed again`, async () => {
+      const action = randomBlob(100);
+      await update(site.push, action, resultOf({ exitCode: 1 }));
+      const { hash } = action.digest;
+      const path = join(site.weir.volume, 'weir', 'ac', '=', 'sha256', hash.slice(0, 2), hash.slice(2));
+      await writeFile(path, harmed(await readFile(path)));
+      assert.equal((await failure(get(site.pull, action))).status, 'NOT_FOUND');
+      await update(site.push, action, resultOf({ exitCode: 1 }));
+      assert.equal((await get(site.pull, action)).exitCode, 1);
+    });
+  }
+
+  void test('is counted as found or not', async () => {
+    const before = await scraped(site.weir.opsUrl, 'weir_lookups_total');
+    const action = randomBlob(100);
+    await failure(get(site.pull, action));
+    await update(site.push, action, resultOf({}));
+    await get(site.pull, action);
+    assert.equal(await scraped(site.weir.opsUrl, 'weir_lookups_total'), before + 2);
+    const text = await (await fetch(`${site.weir.opsUrl}/metrics`)).text();
+    assert.match(text, /weir_lookups_total\{[^}]*kind="action"[^}]*result="hit"[^}]*\} [1-9]/);
+  });
+
+  void test('survives a server that is killed, and leaves nothing half-written', async () => {
+    const { result, reached } = sampleResult();
+    const action = randomBlob(100);
+    const first = await startWeir({ volume: `${site.weir.volume}-killed` });
+    const before = clientsAt(first.pushAddress);
+    await putBatch(before, Object.values(reached));
+    await update(before, action, result);
+    before.close();
+    await first.kill();
+    const second = await startWeir({ volume: first.volume });
+    const after = clientsAt(second.pullAddress);
+    assert.deepEqual(plain(await get(after, action)), plain(result));
+    assert.deepEqual(await readdir(join(first.volume, 'tmp')), []);
+    after.close();
+    await second.stop();
+    await rm(first.volume, { recursive: true });
+  });
+});
+
+/** Without the difference between one array of bytes and another. */
+function plain(result: ActionResult): unknown {
+  return JSON.parse(
+    JSON.stringify(result, (_key, value: unknown) => {
+      if (typeof value === 'bigint') return value.toString();
+      return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+    }),
+  );
 }

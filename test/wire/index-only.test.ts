@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
@@ -10,6 +11,7 @@ import {
   pushDirectory,
   secondsFromNow,
 } from '../support/assets.ts';
+import { startArtifactServer } from '../support/bst-artifact-server.ts';
 import { served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir } from '../support/weir.ts';
@@ -111,4 +113,19 @@ describe('a server that is an index only', () => {
     assert.equal((await failure(fetchBlob(clients, ['urn:elsewhere']))).status, 'NOT_FOUND');
     assert.ok((await readdir(join(first.volume, 'weir', 'assets'))).includes('='));
   });
+});
+
+test('bst-artifact-server --index-only is one too', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-index-'));
+  const server = await startArtifactServer('weir', folder, ['--enable-push', '--index-only']);
+  const clients = clientsAt(`127.0.0.1:${server.port}`);
+  t.after(async () => {
+    clients.close();
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const blob = randomBlob(10);
+  await pushBlob(clients, ['urn:elsewhere'], blob.digest);
+  assert.deepEqual((await fetchBlob(clients, ['urn:elsewhere'])).blobDigest, blob.digest);
+  assert.equal((await failure(putBatch(clients, [blob]))).status, 'UNIMPLEMENTED');
 });
