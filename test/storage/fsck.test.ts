@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ChunkingFunction_Value } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { putBlobs, sampleAction, updateAction } from '../support/actions.ts';
+import { putBlobs, sampleAction, updateAction } from '../support/action-samples.ts';
 import { pushBlob, pushDirectory } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';

@@ -1,6 +1,6 @@
 import { lstat, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Hashing } from './actions.ts';
+import type { Hashing } from './action-samples.ts';
 import type { Blob } from './wire.ts';
 
 /** Where a blob's file is. */

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { blobBy, digestFunctionOf, type Hashing, putBlobs } from '../support/actions.ts';
+import { blobBy, digestFunctionOf, type Hashing, putBlobs } from '../support/action-samples.ts';
 import { logged } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
