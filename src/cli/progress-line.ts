@@ -8,6 +8,7 @@ export interface ProgressLine {
 
 const everyMs = 100;
 const barLength = 24;
+const usualColumns = 80;
 
 /** On the stream where that is a terminal; otherwise it stays silent. */
 export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
@@ -18,7 +19,8 @@ export function progressLine(stream: NodeJS.WriteStream): ProgressLine {
       if (!stream.isTTY || performance.now() - shownAt < everyMs) return;
       shownAt = performance.now();
       isShown = true;
-      stream.write(`\r\u001b[K${text().slice(0, Math.max(20, stream.columns - 1))}`);
+      // One column less than there are, or the line would wrap; some terminals say that they have none.
+      stream.write(`\r\u001b[K${text().slice(0, (stream.columns || usualColumns) - 1)}`);
     },
     clear() {
       if (isShown) stream.write('\r\u001b[K');
