@@ -9,6 +9,7 @@ import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloade
 import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
+import { startBackgroundScrub } from './janitor/background-scrub.ts';
 import { startEvictor } from './janitor/evictor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
@@ -33,6 +34,8 @@ export interface AppOptions {
   readonly opsListen: string | undefined;
   /** How long a blob stays after any positive answer about it. */
   readonly leaseMs: number;
+  /** At which rate all blobs are read and compared with their hashes; 0 for never. */
+  readonly scrubBytesPerSecond: number;
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
@@ -99,6 +102,12 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const evictor = options.listeners.some(({ role }) => role === 'push')
     ? startEvictor(volume, lease, thread, observer, logger)
     : undefined;
+  const canPush = [...options.listeners, ...options.httpListeners].some(({ role }) => role === 'push');
+  const bytesPerSecond = options.scrubBytesPerSecond;
+  const scrub =
+    canPush && bytesPerSecond > 0
+      ? startBackgroundScrub({ layout: volume.layout, thread, bytesPerSecond, clock, observer, logger })
+      : undefined;
   const renewing = every(hour, () => volume.renewMark(), logger);
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
@@ -118,11 +127,13 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   async function stop(): Promise<void> {
     draining = true;
     health.setStatus('unhealthy');
+    const scrubEnded = scrub?.stop();
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
     renewing.stop();
     measurer?.stop();
+    await scrubEnded;
     await thread.stop();
     await evictor?.stop();
     watch.stop();

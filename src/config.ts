@@ -135,6 +135,10 @@ export const settings = {
     default: 0,
     desc: 'bytes on disk that the cache may take; 0, none or infinity for no limit but the volume',
   }),
+  SCRUB_BYTES_PER_SECOND: bytes({
+    default: 5_000_000,
+    desc: 'bytes a second at which all blobs are read and compared with their hashes; 0 for never',
+  }),
   UPLOAD_RESUME_SECONDS: seconds({
     default: 600,
     desc: 'seconds for which an interrupted upload may be gone on with; 0 keeps none',
@@ -186,6 +190,8 @@ export interface Config {
   readonly headRoomMax: number | undefined;
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
+  /** 0 for no scrub. */
+  readonly scrubBytesPerSecond: number;
   readonly uploadResumeSeconds: number;
   readonly drainSeconds: number;
   /** Empty where nothing is fetched. */
@@ -232,6 +238,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
+    scrubBytesPerSecond: checked.SCRUB_BYTES_PER_SECOND,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,
     fetchHosts: wordsOf(checked.FETCH_HOSTS),

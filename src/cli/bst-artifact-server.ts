@@ -14,6 +14,7 @@ import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 const usageExit = 2;
 const tlsUsageExit = 255;
 const leaseMs = 3_600_000;
+const scrubBytesPerSecond = 5_000_000;
 
 interface Flags {
   port?: string;
@@ -131,6 +132,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     httpListeners: [],
     opsListen: undefined,
     leaseMs,
+    scrubBytesPerSecond,
     uploadResumeMs: 600_000,
     drainMs: 30_000,
     fetch: undefined,

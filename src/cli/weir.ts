@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { certsCommand } from './certs.ts';
 import { exitCodes } from './exit-codes.ts';
+import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { serveCommand } from './serve.ts';
 import { tokensCommand } from './tokens.ts';
@@ -12,6 +13,7 @@ const program = new Command('weir')
   .addCommand(serveCommand())
   .addCommand(certsCommand())
   .addCommand(tokensCommand())
+  .addCommand(fsckCommand())
   .addCommand(healthcheckCommand());
 
 exitWithUsageCode(program);

@@ -66,6 +66,8 @@ export interface Observer {
   doubted(blob: BlobName, doubt: Doubt): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
+  /** A part of a scrub: bytes that were read, blobs that were seen whole, and how far the pass is, 0 to 1. */
+  scrubbed(part: { bytes: number; blobs: number; progress: number }): void;
   /** A pass of eviction: blobs, records and bytes on disk that went, and how long the youngest blob had not been used. */
   evicted(outcome: { blobs: number; records: number; bytes: number; youngestIdleMs: number }): void;
   /** An upload was refused for want of room; the message has the numbers. */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { type AssetKind, type AssetName, parseQualifiers } from '../core/asset-name.ts';
+import { type AssetKind, type AssetName, parseQualifiers, parseUris } from '../core/asset-name.ts';
 import type { Asset } from '../core/asset-store.ts';
 import { type Digest, parseDigest, type UncheckedDigest } from '../core/digest.ts';
 import { digestFunctionValue, parseDigestFunction } from '../core/digest-function.ts';
+import { parseInstanceName } from '../core/instance-name.ts';
 import { type Instant, parseInstant, timestampMessage } from '../core/instant.ts';
 import {
   type Digest as DigestMessage,
@@ -66,6 +67,23 @@ export function decodeAsset(name: AssetName, bytes: Uint8Array): StoredAsset | u
       referencesBlobs: record.referencesBlobs.map(parse),
       referencesDirectories: record.referencesDirectories.map(parse),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same for whoever does not know the name, which the record has too. */
+export function decodeNamedAsset(bytes: Uint8Array): { name: AssetName; asset: StoredAsset } | undefined {
+  try {
+    const { instanceName, kind, uri, qualifiers } = AssetRecord.decode(bytes);
+    const name = {
+      instanceName: parseInstanceName(instanceName),
+      kind: kind === AssetRecord_Kind.BLOB ? ('blob' as const) : ('directory' as const),
+      uri: parseUris([uri])[0],
+      qualifiers: parseQualifiers(qualifiers),
+    };
+    const asset = decodeAsset(name, bytes);
+    return asset && { name, asset };
   } catch {
     return undefined;
   }

@@ -22,7 +22,8 @@ import { isAbsent, volumeError } from './volume-error.ts';
 const sealBytes = 32;
 /** A digest in a message takes no more: a SHA-512, its size and what is around them. */
 const longestEntry = 160;
-const longestFile = sealBytes + maxChunks * longestEntry;
+/** A stored chunking has no more bytes. */
+export const longestChunking = sealBytes + maxChunks * longestEntry;
 
 /**
  * What is known of how blobs are cut: one small file for each blob and chunking function, a seal and a
@@ -43,15 +44,10 @@ export function chunkingFiles(layout: Layout, leases: Leases, space: Space): Chu
 
   async function recall(blob: Digest, chunkingFunction: ChunkingFunction): Promise<Chunking | undefined> {
     const path = pathOf(blob, chunkingFunction);
-    const stored = await readStored(path);
-    if (stored === undefined || stored.length < sealBytes) return undefined;
-    const message = stored.subarray(sealBytes);
-    if (!stored.subarray(0, sealBytes).equals(sealOf(blob, message))) return undefined;
+    const chunks = chunksIn(blob, await readStored(path));
+    if (chunks === undefined) return undefined;
     // It goes with what was used longest ago. Should it be gone by now: what it says is still true.
     await leases.touchFile(path);
-    const chunks = SplitBlobResponse.decode(message).chunkDigests.map((digest) =>
-      parseDigest(digest, blob.digestFunction),
-    );
     return { chunkingFunction, chunks };
   }
 
@@ -80,12 +76,22 @@ export function chunkingFiles(layout: Layout, leases: Leases, space: Space): Chu
   return { recall, remember };
 }
 
+/** The chunks that a stored chunking has for this blob; undefined when it is not whole, or is about another one. */
+export function chunksIn(blob: Digest, stored: Buffer | undefined): Digest[] | undefined {
+  if (stored === undefined || stored.length < sealBytes) return undefined;
+  const message = stored.subarray(sealBytes);
+  if (!stored.subarray(0, sealBytes).equals(sealOf(blob, message))) return undefined;
+  return SplitBlobResponse.decode(message).chunkDigests.map((digest) =>
+    parseDigest(digest, blob.digestFunction),
+  );
+}
+
 async function readStored(path: string): Promise<Buffer | undefined> {
   try {
     const handle = await openRegular(path);
     try {
       const { size } = await handle.stat();
-      if (size > longestFile) return undefined;
+      if (size > longestChunking) return undefined;
       const bytes = Buffer.alloc(size);
       return (await readFully(handle, bytes, 0)) === size ? bytes : undefined;
     } finally {

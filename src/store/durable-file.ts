@@ -21,11 +21,11 @@ export async function createNew(path: string, mode: number): Promise<FileHandle>
  * For reading; rejects with ENOENT for anything that is not a regular file, links included, so that
  * what somebody planted on the volume is as good as absent. Never waits for a pipe's other end.
  */
-export async function openRegular(path: string): Promise<FileHandle> {
+export async function openRegular(path: string, moreFlags = 0): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let handle: FileHandle;
   try {
-    handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | moreFlags);
   } catch (error) {
     if (errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') throw absent(error);
     throw error;
@@ -40,6 +40,16 @@ export async function openRegular(path: string): Promise<FileHandle> {
   if (isFile) return handle;
   await handle.close();
   throw absent();
+}
+
+/** The same, and the file's times do not show it: only its owner may ask for that, so for others they do. */
+export async function openUnnoticed(path: string): Promise<FileHandle> {
+  try {
+    return await openRegular(path, constants.O_NOATIME);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+    return await openRegular(path);
+  }
 }
 
 function absent(cause?: unknown): Error {

@@ -29,19 +29,32 @@ export function hashOf(digestFunction: DigestFunction, bytes: Uint8Array): strin
 
 const hashingBuffer = 1024 * 1024;
 
-/** The hash of an open file from start to end, in bounded memory. */
+/** The hash of an open file, in bounded memory. Gives how many bytes each piece had, so that others can come between. */
+export async function* hashInPieces(
+  digestFunction: DigestFunction,
+  handle: FileHandle,
+): AsyncGenerator<number, string> {
+  const hasher = await newHasher(digestFunction);
+  const buffer = Buffer.allocUnsafe(hashingBuffer);
+  for (let position = 0; ;) {
+    const count = await readFully(handle, buffer, position);
+    if (count === 0) return hasher.digest('hex');
+    hasher.update(buffer.subarray(0, count));
+    position += count;
+    yield count;
+  }
+}
+
+/** The same at once. */
 export async function hashFile(
   digestFunction: DigestFunction,
   handle: FileHandle,
   signal?: AbortSignal,
 ): Promise<string> {
-  const hasher = await newHasher(digestFunction);
-  const buffer = Buffer.allocUnsafe(hashingBuffer);
-  for (let position = 0; ;) {
+  const pieces = hashInPieces(digestFunction, handle);
+  for (;;) {
     signal?.throwIfAborted();
-    const count = await readFully(handle, buffer, position);
-    if (count === 0) return hasher.digest('hex');
-    hasher.update(buffer.subarray(0, count));
-    position += count;
+    const piece = await pieces.next();
+    if (piece.done === true) return piece.value;
   }
 }

@@ -21,6 +21,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
@@ -37,6 +38,8 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
+  /** How far the background scrub is (scrub-state.ts). */
+  readonly scrub: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
@@ -92,6 +95,7 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
+    scrub: join(own, 'scrub'),
     processes: join(own, 'processes'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
     blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,

@@ -1,27 +1,34 @@
-import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type BlobName, blobNameParts } from '../core/digest.ts';
-import { openRegular } from './durable-file.ts';
-import { hashFile } from './hashing.ts';
+import { openUnnoticed } from './durable-file.ts';
+import { hashInPieces } from './hashing.ts';
 import type { Layout } from './layout.ts';
-import { isAbsent, volumeError } from './volume-error.ts';
+import { errnoOf, isAbsent, volumeError } from './volume-error.ts';
 
-/** What a look at a doubted blob has shown. */
-export type ScrubVerdict = 'good' | 'absent' | 'quarantined';
+/** What a look at a blob's bytes has shown: `damaged` where it was only a look, `quarantined` where it was set aside. */
+export type BlobVerdict = 'good' | 'absent' | 'damaged' | 'quarantined';
 
 /**
- * Reads a blob's file and compares its bytes with its name. A file that does not give its hash is
- * moved to the quarantine, where an operator can look at it; then the blob is missing and an upload
- * heals it. No claim of a client decides anything here.
+ * Reads a blob's file and compares its bytes with its name; gives how many bytes each piece had. With `setsAside`
+ * a file that does not give its hash is moved to the quarantine, where an operator can look at it; then the
+ * blob is missing and an upload heals it. No claim of a client decides anything here. Reading is no use of the
+ * blob: its times stay.
  */
-export async function scrubBlob(layout: Layout, name: BlobName, signal?: AbortSignal): Promise<ScrubVerdict> {
+export async function* lookAtBlob(
+  layout: Layout,
+  name: BlobName,
+  setsAside: boolean,
+): AsyncGenerator<number, BlobVerdict> {
   const path = layout.blob(name);
   const { digestFunction, hash } = blobNameParts(name);
   try {
-    const handle = await openRegular(path);
+    const handle = await openUnnoticed(path);
     try {
       const { ino } = await handle.stat();
-      if ((await hashFile(digestFunction, handle, signal)) === hash) return 'good';
-      return setAside(path, layout.quarantined(name), ino) ? 'quarantined' : 'good';
+      if ((yield* hashInPieces(digestFunction, handle)) === hash) return 'good';
+      if (!setsAside) return 'damaged';
+      return moveUnlessReplaced(path, layout.quarantined(name), ino) ? 'quarantined' : 'good';
     } finally {
       await handle.close();
     }
@@ -31,16 +38,35 @@ export async function scrubBlob(layout: Layout, name: BlobName, signal?: AbortSi
   }
 }
 
+/** The whole look at once; sets aside what is damaged. */
+export async function scrubBlob(layout: Layout, name: BlobName, signal?: AbortSignal): Promise<BlobVerdict> {
+  const look = lookAtBlob(layout, name, true);
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const piece = await look.next();
+      if (piece.done === true) return piece.value;
+    }
+  } finally {
+    await look.return('absent');
+  }
+}
+
 /**
- * Moves the file away unless it is another one by now: a valid upload replaces a bad file. Nothing of this
- * process comes between the look and the move, because both block; should another process have come
- * between, its file goes back to its place.
+ * Moves a file away unless it is another one by now: a valid upload replaces a bad file. Should another thread
+ * or process come between the look and the move, what was moved goes back to its place.
  */
-function setAside(path: string, quarantined: string, ino: number): boolean {
+export function moveUnlessReplaced(path: string, target: string, ino: number): boolean {
+  mkdirSync(dirname(target), { recursive: true });
   if (lstatSync(path).ino !== ino) return false;
-  renameSync(path, quarantined);
-  if (lstatSync(quarantined).ino === ino) return true;
-  linkSync(quarantined, path);
-  unlinkSync(quarantined);
+  renameSync(path, target);
+  if (lstatSync(target).ino === ino) return true;
+  try {
+    linkSync(target, path);
+  } catch (error) {
+    // Yet another has come, which is as good.
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  unlinkSync(target);
   return false;
 }

@@ -24,7 +24,11 @@ export interface ReachChecker {
   secure(reach: WideReach, what: string, signal?: AbortSignal): Promise<CheckedTree>;
 }
 
-export function reachChecker(blobs: BlobStore, trees: Trees, durability: Durability): ReachChecker {
+export function reachChecker(
+  blobs: Pick<BlobStore, 'findMissing' | 'readWhole'>,
+  trees: Trees,
+  durability: Durability,
+): ReachChecker {
   /** The files of all directories of Tree messages, or undefined when one of these is not here. */
   async function filesOf(treeDigests: readonly Digest[], signal: AbortSignal | undefined) {
     const files = new Map<string, Digest>();

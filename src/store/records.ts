@@ -34,7 +34,15 @@ export interface Records {
   writeSealed(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-const sealBytes = 32;
+/** What a seal adds to a record. */
+export const sealBytes = 32;
+
+/** What was sealed; undefined for bytes that are not exactly that any more. */
+export function unsealed(sealed: Uint8Array | undefined): Uint8Array | undefined {
+  if (sealed === undefined || sealed.length < sealBytes) return undefined;
+  const bytes = sealed.subarray(0, -sealBytes);
+  return sealOf(bytes).equals(sealed.subarray(-sealBytes)) ? bytes : undefined;
+}
 
 export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases): Records {
   /** Takes it from the trash, when it is on its way out; true when it is back. Linking sets ctime, which renews the lease. */
@@ -81,10 +89,7 @@ export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases):
     read,
     write,
     async readSealed(path, maxBytes) {
-      const sealed = await read(path, maxBytes + sealBytes);
-      if (sealed === undefined || sealed.length < sealBytes) return undefined;
-      const bytes = sealed.subarray(0, -sealBytes);
-      return sealOf(bytes).equals(sealed.subarray(-sealBytes)) ? bytes : undefined;
+      return unsealed(await read(path, maxBytes + sealBytes));
     },
     writeSealed: (path, bytes) => write(path, Buffer.concat([bytes, sealOf(bytes)])),
     async touch(path) {

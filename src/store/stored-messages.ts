@@ -14,7 +14,7 @@ interface MessageType<M> {
  * does, with 'invalid-argument' when the blob is no such message, and with 'resource-exhausted' past the bounds.
  */
 export async function readMessage<M>(
-  blobs: BlobStore,
+  blobs: Pick<BlobStore, 'readWhole'>,
   digest: Digest,
   type: MessageType<M>,
   shape: Shape,

@@ -47,7 +47,10 @@ export interface Trees extends TreeStore {
 }
 
 /** Trees over the blobs of a volume. */
-export function storedTrees(blobs: BlobStore, leases: Leases): Trees {
+export function storedTrees(
+  blobs: Pick<BlobStore, 'readWhole'>,
+  leases: Pick<Leases, 'touch' | 'touchAll'>,
+): Trees {
   async function readDirectory(digest: Digest): Promise<Directory> {
     return await readMessage(blobs, digest, Directory, directoryShape, 'Directory');
   }

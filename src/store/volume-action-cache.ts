@@ -11,7 +11,7 @@ import type { Records } from './records.ts';
 import { volumeError } from './volume-error.ts';
 
 /** gRPC clients take messages of 4 MiB: what is longer could be stored, and never be given back. */
-const longestResult = 4 * 1024 * 1024 - 64 * 1024;
+export const longestResult = 4 * 1024 * 1024 - 64 * 1024;
 const noBytes = new Uint8Array();
 
 /** Action results as sealed records: the serialised message each. */
@@ -26,7 +26,7 @@ export function volumeActionCache(
       const path = layout.actionResult(instanceName, actionDigest);
       try {
         const result = resultIn(await records.readSealed(path, longestResult));
-        const reach = result && reachIn(result, actionDigest.digestFunction);
+        const reach = result && resultReach(result, actionDigest.digestFunction);
         if (reach === undefined || !(await reaches.isWhole(reach, signal))) return undefined;
         return (await records.touch(path)) ? result : undefined;
       } catch (error) {
@@ -59,8 +59,8 @@ function tooLong(bytes: number): CacheError {
   );
 }
 
-/** Undefined for what is no action result. */
-function resultIn(bytes: Uint8Array | undefined): ActionResult | undefined {
+/** A stored result; undefined for what is none. */
+export function resultIn(bytes: Uint8Array | undefined): ActionResult | undefined {
   if (bytes === undefined) return undefined;
   try {
     const reader = new BinaryReader(bytes);
@@ -71,8 +71,8 @@ function resultIn(bytes: Uint8Array | undefined): ActionResult | undefined {
   }
 }
 
-/** Undefined for a stored result that leads to something that is no digest. */
-function reachIn(result: ActionResult, digestFunction: DigestFunction): WideReach | undefined {
+/** What a stored result leads to; undefined where something of that is no digest. */
+export function resultReach(result: ActionResult, digestFunction: DigestFunction): WideReach | undefined {
   try {
     return reachOf(result, digestFunction);
   } catch {

@@ -1,4 +1,4 @@
-import type { AssetName } from '../core/asset-name.ts';
+import type { AssetKind, AssetName } from '../core/asset-name.ts';
 import type { Asset, AssetStore, PushedAsset, WantedAsset } from '../core/asset-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -42,7 +42,7 @@ export function volumeAssetStore(parts: AssetParts): AssetStore {
       const bytes = await records.readSealed(path, longestAssetRecord);
       const asset = bytes && decodeAsset(name, bytes);
       if (asset === undefined || hasExpired(asset) || !isWanted(asset)) return undefined;
-      const isWhole = await reaches.isWhole(reachOf(name, asset), signal);
+      const isWhole = await reaches.isWhole(assetReach(name.kind, asset), signal);
       return isWhole && (await records.touch(path)) ? asset : undefined;
     } catch (error) {
       throw volumeError(error, 'reading an asset');
@@ -82,7 +82,7 @@ export function volumeAssetStore(parts: AssetParts): AssetStore {
   ): Promise<PushedAsset> {
     try {
       const what = `the ${name.kind} ${quote(name.uri)}`;
-      const { blobs, bytes } = await reaches.secure(reachOf(name, asset), what, signal);
+      const { blobs, bytes } = await reaches.secure(assetReach(name.kind, asset), what, signal);
       return { blobs, bytes, missing: [] };
     } catch (error) {
       if (!(error instanceof CacheError) || error.missing.length === 0) throw error;
@@ -106,7 +106,8 @@ export function volumeAssetStore(parts: AssetParts): AssetStore {
   };
 }
 
-function reachOf({ kind }: AssetName, asset: Asset): WideReach {
+/** What has to be here for an asset to be an answer. */
+export function assetReach(kind: AssetKind, asset: Asset): WideReach {
   const { digest, referencesBlobs, referencesDirectories } = asset;
   return kind === 'blob'
     ? { blobs: [digest, ...referencesBlobs], directories: referencesDirectories, trees: [] }

@@ -11,7 +11,7 @@ import type { Records } from './records.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 
 /** A serialised Digest with a SHA-256 has 67 to 76 bytes; a longer file is none. */
-const longestReference = 128;
+export const longestReference = 128;
 
 /** References as small files, as BuildStream 1.x writes them: a serialised Digest each. */
 export function volumeReferenceStore(
@@ -60,8 +60,8 @@ function treeUnder(root: Digest): WideReach {
   return { blobs: [], directories: [root], trees: [] };
 }
 
-/** Undefined for what is no reference. */
-function rootIn(bytes: Uint8Array | undefined): Digest | undefined {
+/** The root that a stored reference names; undefined for what is no reference. */
+export function rootIn(bytes: Uint8Array | undefined): Digest | undefined {
   try {
     return bytes && parseDigest(DigestMessage.decode(bytes), 'sha256');
   } catch {

@@ -10,7 +10,7 @@ import type { Records } from './records.ts';
 import { volumeError } from './volume-error.ts';
 
 /** A serialised Digest with a SHA-256 has 67 to 76 bytes; a longer file is none. */
-const longestValue = 128;
+export const longestValue = 128;
 
 /** Values as records: a serialised Digest each. */
 export function volumeValueStore(
@@ -26,7 +26,7 @@ export function volumeValueStore(
     async get(instanceName, key) {
       const path = pathOf(instanceName, key);
       try {
-        const digest = digestIn(await records.readSealed(path, longestValue));
+        const digest = valueIn(await records.readSealed(path, longestValue));
         if (digest === undefined || (await leases.touch(digest)) === undefined) return undefined;
         return (await records.touch(path)) ? digest : undefined;
       } catch (error) {
@@ -49,8 +49,8 @@ export function volumeValueStore(
   };
 }
 
-/** Undefined for what leads to nothing. */
-function digestIn(bytes: Uint8Array | undefined): Digest | undefined {
+/** The blob that a stored value leads to; undefined for what leads to nothing. */
+export function valueIn(bytes: Uint8Array | undefined): Digest | undefined {
   try {
     return bytes && parseDigest(DigestMessage.decode(bytes), 'sha256');
   } catch {

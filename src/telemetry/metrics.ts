@@ -108,6 +108,21 @@ function countingObserver(registry: Registry): Observer {
     help: 'Stored blobs whose bytes did not give their hash and that were set aside.',
     registers,
   });
+  const scrubbedBytes = new Counter({
+    name: 'weir_scrubbed_bytes_total',
+    help: 'Bytes of blobs that the background scrub has read.',
+    registers,
+  });
+  const scrubbedBlobs = new Counter({
+    name: 'weir_scrubbed_blobs_total',
+    help: 'Blobs that the background scrub has compared with their hashes.',
+    registers,
+  });
+  const scrubProgress = new Gauge({
+    name: 'weir_scrub_pass_progress',
+    help: 'How far the scrub of all blobs is, 0 to 1; 1 until the next one begins.',
+    registers,
+  });
   const evictedBlobs = new Counter({
     name: 'weir_evicted_blobs_total',
     help: 'Blobs removed to make room.',
@@ -156,6 +171,11 @@ function countingObserver(registry: Registry): Observer {
     uploadMismatched: () => mismatches.inc(),
     doubted: (_blob, reason) => doubts.inc({ reason }),
     quarantined: () => quarantined.inc(),
+    scrubbed({ bytes, blobs, progress }) {
+      scrubbedBytes.inc(bytes);
+      scrubbedBlobs.inc(blobs);
+      scrubProgress.set(progress);
+    },
     evicted({ blobs, records, bytes, youngestIdleMs }) {
       evictedRecords.inc(records);
       evictedBlobs.inc(blobs);

@@ -59,6 +59,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       LOG_FORMAT: 'json',
       // A test machine may have little room; what happens then has tests of its own.
       HEAD_ROOM_MIN: '1e6',
+      // What is damaged on purpose is not to be found before the test has looked at it.
+      SCRUB_BYTES_PER_SECOND: '0',
       ...(options.http === true && {
         PULL_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'pull-http.sock')}`,
         PUSH_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'push-http.sock')}`,

@@ -1,0 +1,92 @@
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { layoutOf } from '../store/layout.ts';
+import { type CheckObserver, checkVolume, expectCache } from '../store/volume-check.ts';
+import { exitCodes } from './exit-codes.ts';
+import { addFinding, emptyReport, type FsckReport, reportText, stillWrong } from './fsck-report.ts';
+import { bar, progressLine } from './progress-line.ts';
+
+interface FsckOptions {
+  readonly repair: boolean;
+  readonly indexOnly: boolean;
+  readonly json: boolean;
+}
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
+/** `weir fsck`: is everything on a volume as it should be? */
+export function fsckCommand(): Command {
+  return new Command('fsck')
+    .description('read all of a volume and tell what is wrong with it (exit code 1) or that nothing is (0)')
+    .argument('<volume>', 'directory of the cache; servers may be running on it')
+    .option('--repair', 'set damaged blobs aside, and remove records that cannot be read', false)
+    .option('--index-only', 'the volume of an index: do not look for what names lead to', false)
+    .option('--json', 'print one JSON object', false)
+    .action(fsck);
+}
+
+async function fsck(volume: string, options: FsckOptions): Promise<void> {
+  const layout = layoutOf(resolve(volume));
+  try {
+    await expectCache(layout);
+  } catch (error) {
+    process.stderr.write(`weir: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = exitCodes.usage;
+    return;
+  }
+  const report = emptyReport(layout.root);
+  const stopping = new AbortController();
+  let stoppedBy: (typeof stopSignals)[number] | undefined;
+  for (const signal of stopSignals) {
+    process.on(signal, () => {
+      // A second one does not wait for a disk that hangs.
+      if (stoppedBy !== undefined) process.exit(signalExit(signal));
+      stoppedBy = signal;
+      stopping.abort();
+    });
+  }
+  const line = progressLine(process.stderr);
+  try {
+    await checkVolume(layout, options, Date.now, watcher(report, line), stopping.signal);
+    report.whole = true;
+  } catch (error) {
+    if (stoppedBy === undefined) throw error;
+  } finally {
+    line.clear();
+  }
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  process.exitCode = exitCodeOf(report, stoppedBy);
+}
+
+function exitCodeOf(report: FsckReport, stoppedBy: (typeof stopSignals)[number] | undefined): number {
+  if (stoppedBy !== undefined && !report.whole) return signalExit(stoppedBy);
+  return stillWrong(report) > 0 ? exitCodes.failure : exitCodes.success;
+}
+
+/** As shells have it. */
+function signalExit(signal: (typeof stopSignals)[number]): number {
+  return 128 + constants.signals[signal];
+}
+
+function watcher(report: FsckReport, line: ReturnType<typeof progressLine>): CheckObserver {
+  let now: { part: string; done: number | undefined } = { part: 'blobs', done: 0 };
+  const show = () =>
+    line.show(() => {
+      const counts = `${report.blobs} blobs, ${Math.round(report.bytes / 1e6)} MB, ${stillWrong(report)} wrong`;
+      return `${now.part} ${now.done === undefined ? '' : bar(now.done)} ${counts}`;
+    });
+  return {
+    read(bytes) {
+      report.bytes += bytes;
+      show();
+    },
+    checkedBlob: () => report.blobs++,
+    checkedRecord: (kind) => report.records[kind]++,
+    progress(part, done) {
+      now = { part, done };
+      show();
+    },
+    found: (kind, finding) => addFinding(report, kind, finding),
+  };
+}

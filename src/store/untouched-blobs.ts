@@ -1,0 +1,96 @@
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, readdir } from 'node:fs/promises';
+import type { BlobStore } from '../core/blob-store.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type BlobName, blobName, type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
+import { openUnnoticed, readFully } from './durable-file.ts';
+import { hashOf } from './hashing.ts';
+import type { Layout } from './layout.ts';
+import type { Leases } from './leases.ts';
+import { isAbsent, volumeError } from './volume-error.ts';
+
+/** Looks for blobs as a server does, and leaves no trace: nothing is leased, and nothing is taken from the trash. */
+export interface UntouchedBlobs {
+  readonly blobs: Pick<BlobStore, 'findMissing' | 'readWhole'>;
+  /** Nothing is leased by these. */
+  readonly leases: Pick<Leases, 'touch' | 'touchAll'>;
+}
+
+/** `isDamaged` says of which blobs the bytes are known to be wrong: they are as good as absent. */
+export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => boolean): UntouchedBlobs {
+  /** In its place, in the trash, or in its place again: a janitor may have moved it between the looks. */
+  async function anywhere<T>(name: BlobName, look: (path: string) => Promise<T>): Promise<T | undefined> {
+    const inPlace = await unlessAbsent(look(layout.blob(name)));
+    if (inPlace !== undefined) return inPlace;
+    for (const run of (await unlessAbsent(readdir(layout.trash))) ?? []) {
+      const inTrash = await unlessAbsent(look(layout.trashed(run, name)));
+      if (inTrash !== undefined) return inTrash;
+    }
+    return await unlessAbsent(look(layout.blob(name)));
+  }
+
+  async function find(digest: Digest): Promise<Stats | undefined> {
+    // Servers make it when somebody asks for it.
+    if (isEmptyBlob(digest)) return await lstat(layout.root);
+    if (isDamaged(blobName(digest))) return undefined;
+    const stats = await anywhere(blobName(digest), (path) => lstat(path));
+    return stats?.isFile() === true && stats.size === digest.sizeBytes ? stats : undefined;
+  }
+
+  async function findAll(digests: readonly Digest[], signal?: AbortSignal): Promise<(Stats | undefined)[]> {
+    const found = [];
+    try {
+      for (const digest of digests) {
+        signal?.throwIfAborted();
+        found.push(await find(digest));
+      }
+    } catch (error) {
+      if (signal?.aborted === true) throw error;
+      throw volumeError(error, 'looking for blobs');
+    }
+    return found;
+  }
+
+  async function readWhole(digest: Digest): Promise<Uint8Array> {
+    if (isEmptyBlob(digest)) return new Uint8Array();
+    try {
+      const handle = await anywhere(blobName(digest), openUnnoticed);
+      const bytes = handle && (await contents(handle, digest.sizeBytes));
+      if (bytes !== undefined && hashOf(digest.digestFunction, bytes) === digest.hash) return bytes;
+    } catch (error) {
+      throw volumeError(error, 'reading a blob');
+    }
+    throw new CacheError('not-found', `the blob ${digestText(digest)} is not here, or is damaged`);
+  }
+
+  return {
+    blobs: {
+      readWhole,
+      async findMissing(digests, signal) {
+        const found = await findAll(digests, signal);
+        return digests.filter((_, index) => found[index] === undefined);
+      },
+    },
+    leases: { touch: find, touchAll: findAll },
+  };
+}
+
+/** Undefined for a file of another size. */
+async function contents(handle: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
+  try {
+    if ((await handle.stat()).size !== sizeBytes) return undefined;
+    const bytes = Buffer.alloc(sizeBytes);
+    return (await readFully(handle, bytes, 0)) === sizeBytes ? bytes : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function unlessAbsent<T>(look: Promise<T>): Promise<T | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, readFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { CacheError } from '../core/cache-error.ts';
+import type { Clock } from '../core/clock.ts';
+import { type BlobName, digestText, parseBlobName } from '../core/digest.ts';
+import { instantOf } from '../core/instant.ts';
+import { blobFiles, entriesIn, pathsBelow } from './blob-files.ts';
+import { discard, openUnnoticed, readFully } from './durable-file.ts';
+import type { Durability } from './durability.ts';
+import { elsewhere } from './elsewhere.ts';
+import { blobPrefixes, type Layout, layoutVersion } from './layout.ts';
+import { lookAtBlob, moveUnlessReplaced } from './quarantine.ts';
+import { type ReachChecker, reachChecker, type WideReach } from './reach.ts';
+import { readingOf, type RecordKind, segmentsBelow } from './record-contents.ts';
+import { storedTrees } from './trees.ts';
+import { untouchedBlobs } from './untouched-blobs.ts';
+import { isAbsent } from './volume-error.ts';
+
+/** Something that was found; paths are below the volume. */
+export interface Finding {
+  readonly path: string;
+  readonly detail?: string;
+  /** It was set aside or removed. */
+  readonly repaired?: boolean;
+}
+
+/** What a check tells while it goes on. */
+export interface CheckObserver {
+  /** Bytes of blobs that were read; a part of a blob each time. */
+  read(bytes: number): void;
+  checkedBlob(): void;
+  checkedRecord(kind: RecordKind): void;
+  /** The next part, and how far it is, 0 to 1; undefined where nobody knows how much there is. */
+  progress(part: 'blobs' | 'records' | 'other files', done: number | undefined): void;
+  found(what: FindingKind, finding: Finding): void;
+}
+
+/**
+ * Wrong: `damaged` blobs, whose bytes do not give their hashes; `unreadable` records; `incomplete` records, which lead
+ * to something that is not here; `failed`, what could not be looked at. Worth knowing: `outdated` chunkings, which
+ * are computed again when somebody asks; `foreign` files, that no server puts there; `temporary` files, of uploads under way or left over; what is in the `trash`, and `quarantined` before.
+ */
+export const findingKinds = [
+  'damaged',
+  'unreadable',
+  'incomplete',
+  'failed',
+  'outdated',
+  'foreign',
+  'temporary',
+  'trash',
+  'quarantined',
+] as const;
+export type FindingKind = (typeof findingKinds)[number];
+
+/** What to check, and what to do about it. */
+export interface CheckOptions {
+  /** Sets damaged blobs aside and removes records that cannot be read. Without it nothing is changed. */
+  readonly repair: boolean;
+  /** Blobs are elsewhere: records only have to be readable. */
+  readonly indexOnly: boolean;
+}
+
+/** Damaged blobs that are remembered, so that what leads to them is incomplete. Each is some hundred bytes. */
+const rememberedDamaged = 100_000;
+const missingNamed = 3;
+/** Nothing rests on what is only looked at. */
+const noDurability: Durability = { isSynced: () => true, sync: () => Promise.resolve() };
+const noReach: WideReach = { blobs: [], directories: [], trees: [] };
+
+/** Throws with a sentence when the directory is no cache, or one of a newer layout. */
+export async function expectCache(layout: Layout): Promise<void> {
+  const isFolder = await lstat(layout.objects).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new CacheError('not-found', `${layout.root} is no cache: it has no cas/objects`);
+  const version = await readFile(layout.version, 'utf8').catch(() => '');
+  if (version !== '' && version !== layoutVersion)
+    throw new CacheError(
+      'unavailable',
+      `${layout.version} says layout ${version.trim()}, this version knows ${layoutVersion.trim()}: use a newer one`,
+    );
+}
+
+/**
+ * Looks at everything on a volume, beside servers or without any, in constant memory. Without `repair` it changes
+ * nothing, not even times. Rejects with the signal's reason when that is aborted.
+ */
+export async function checkVolume(
+  layout: Layout,
+  { repair, indexOnly }: CheckOptions,
+  clock: Clock,
+  observer: CheckObserver,
+  signal: AbortSignal,
+): Promise<void> {
+  const damaged = new Set<BlobName>();
+  const below = (path: string) => relative(layout.root, path);
+  await checkBlobs();
+  const { blobs, leases } = untouchedBlobs(layout, (name) => damaged.has(name));
+  const reaches = indexOnly ? elsewhere : reachChecker(blobs, storedTrees(blobs, leases), noDurability);
+  for (const root of layout.recordRoots) await guarded(root, () => checkRecords(reaches, root));
+  observer.progress('other files', undefined);
+  await guarded(layout.root, () => listOthers(layout, observer, signal));
+
+  async function checkBlobs(): Promise<void> {
+    for (const [index, prefix] of blobPrefixes.entries()) {
+      await guarded(join(layout.objects, prefix), async () => {
+        for await (const { name, path } of blobFiles(layout, prefix)) {
+          signal.throwIfAborted();
+          observer.progress('blobs', index / blobPrefixes.length);
+          if (name === undefined) observer.found('foreign', { path: below(path) });
+          else await guarded(path, () => checkBlob(name, path));
+        }
+      });
+    }
+  }
+
+  async function checkRecords(reaches: ReachChecker, root: string): Promise<void> {
+    for await (const { path, isFile } of pathsBelow(root)) {
+      signal.throwIfAborted();
+      observer.progress('records', undefined);
+      if (!isFile) observer.found('foreign', { path: below(path) });
+      else await guarded(path, () => checkRecord(reaches, root, path));
+    }
+  }
+
+  async function checkBlob(name: BlobName, path: string): Promise<void> {
+    const look = lookAtBlob(layout, name, repair);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const piece = await look.next();
+        if (piece.done !== true) {
+          observer.read(piece.value);
+          continue;
+        }
+        if (piece.value === 'absent') return;
+        observer.checkedBlob();
+        if (piece.value === 'good') return;
+        if (damaged.size < rememberedDamaged && !repair) damaged.add(name);
+        observer.found('damaged', { path: below(path), repaired: piece.value === 'quarantined' });
+        return;
+      }
+    } finally {
+      await look.return('absent');
+    }
+  }
+
+  async function checkRecord(reaches: ReachChecker, root: string, path: string): Promise<void> {
+    const reading = readingOf(root);
+    const { kind } = reading;
+    const file = await readRecord(path, reading.longest);
+    if (file === undefined) return;
+    observer.checkedRecord(kind);
+    const said =
+      file.bytes === undefined
+        ? 'unreadable'
+        : await reading.contents(layout, segmentsBelow(root, path), file.bytes, instantOf(clock()));
+    if (said === 'expired') return;
+    if (said === 'foreign') return observer.found('foreign', { path: below(path) });
+    if (said === 'unreadable') {
+      const repaired = repair && (await removeRecord(layout, path, file.ino));
+      return observer.found('unreadable', { path: below(path), repaired });
+    }
+    const missing = await missingOf(reaches, said, signal);
+    // Eviction takes blobs and what leads to them: what is gone by now is nobody's loss.
+    if (missing !== undefined && (await isThere(path)))
+      observer.found(kind === 'chunkings' ? 'outdated' : 'incomplete', {
+        path: below(path),
+        detail: missing,
+      });
+  }
+
+  async function guarded(path: string, check: () => Promise<void>): Promise<void> {
+    try {
+      await check();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      observer.found('failed', { path: below(path), detail: errorText(error) });
+    }
+  }
+}
+
+/** In words what is not here of it; undefined when it is whole. */
+async function missingOf(
+  reaches: ReachChecker,
+  reach: WideReach,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const { missing } = await reaches.check({ ...noReach, ...reach }, signal);
+    if (missing.length === 0) return undefined;
+    const names = missing.slice(0, missingNamed).map(digestText);
+    return `missing: ${names.join(', ')}${missing.length > names.length ? ', …' : ''}`;
+  } catch (error) {
+    const kinds: readonly string[] = ['invalid-argument', 'not-found', 'resource-exhausted'];
+    if (error instanceof CacheError && kinds.includes(error.kind)) return error.message;
+    throw error;
+  }
+}
+
+/** Undefined when it is gone; without `bytes` when it is empty or too long. */
+async function readRecord(
+  path: string,
+  longest: number,
+): Promise<{ ino: number; bytes: Buffer | undefined } | undefined> {
+  try {
+    const handle = await openUnnoticed(path);
+    try {
+      const { ino, size } = await handle.stat();
+      if (size === 0 || size > longest) return { ino, bytes: undefined };
+      const bytes = Buffer.alloc(size);
+      return { ino, bytes: (await readFully(handle, bytes, 0)) === size ? bytes : undefined };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+/** False when somebody has written it anew meanwhile. */
+async function removeRecord(layout: Layout, path: string, ino: number): Promise<boolean> {
+  const aside = layout.temporaryFile(randomUUID());
+  if (!moveUnlessReplaced(path, aside, ino)) return false;
+  await discard(aside);
+  return true;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    (error: unknown) => !isAbsent(error),
+  );
+}
+
+/** What is neither a blob nor a record. */
+async function listOthers(layout: Layout, observer: CheckObserver, signal: AbortSignal): Promise<void> {
+  const list = async (kind: FindingKind, root: string) => {
+    for await (const { path } of pathsBelow(root)) {
+      signal.throwIfAborted();
+      const isOurs = kind !== 'quarantined' || parseBlobName(basename(path)) !== undefined;
+      observer.found(isOurs ? kind : 'foreign', { path: relative(layout.root, path) });
+    }
+  };
+  await list('temporary', layout.temporary);
+  await list('trash', layout.trash);
+  await list('quarantined', layout.quarantine);
+  const prefixes = new Set(blobPrefixes);
+  for await (const entry of entriesIn(layout.objects)) {
+    if (!entry.isDirectory() || !prefixes.has(entry.name))
+      observer.found('foreign', { path: relative(layout.root, join(layout.objects, entry.name)) });
+  }
+}
+
+function errorText(error: unknown): string {
+  const cause = error instanceof CacheError && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
