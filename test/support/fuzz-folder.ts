@@ -33,7 +33,7 @@ const places = [
   /^weir\/processes\/[0-9a-f-]{36}$/,
   /^weir\/objects\/(sha1|sha384|sha512|blake3)(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?$/,
   /^weir\/quarantine\/([a-z0-9]+-)?[0-9a-f]+$/,
-  /^weir\/(assets|values|chunkings)\/.+$/,
+  /^weir\/(ac|assets|values|chunkings)\/.+$/,
   /^weir\/refs\/[^/]+(\/[^/]+){0,32}$/,
 ];
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { Client, ChannelCredentials } from '@grpc/grpc-js';
 import { Metadata } from 'nice-grpc';
 import { served } from '../support/served.ts';
+import { pushBlob, pushDirectory } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -36,6 +37,8 @@ describe('the pull and the push listener', () => {
       () => write(pull, uploadName(blob), blob.data),
       () => putBatch(pull, [blob]),
       () => pull.references.updateReference({ instanceName: '', keys: ['a/b/c'], digest: tree.root.digest }),
+      () => pushBlob(pull, ['urn:a'], tree.root.digest),
+      () => pushDirectory(pull, ['urn:a'], tree.root.digest),
       () =>
         pull.references.updateReference(
           { instanceName: '', keys: ['a/b/c'], digest: tree.root.digest },
@@ -108,8 +111,8 @@ describe('the pull and the push listener', () => {
     await own.stop();
   });
 
-  test('answer UNIMPLEMENTED for services that are not there, as BuildStream 1.6 expects of the asset service', async () => {
-    const path = '/build.bazel.remote.asset.v1.Fetch/FetchDirectory';
+  test('answer UNIMPLEMENTED for services that are not there, as clients expect that look for some', async () => {
+    const path = '/build.bazel.remote.execution.v2.Execution/Execute';
     const code = await new Promise<number | undefined>((resolve) => {
       const identity = (bytes: Buffer) => bytes;
       const client = new Client(weir.pushAddress, ChannelCredentials.createInsecure());
