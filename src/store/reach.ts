@@ -58,7 +58,9 @@ export function reachChecker(
     // They are leased before they are read, so that they do not go in between.
     const absent = await blobs.findMissing(reach.trees, signal);
     if (absent.length > 0) return { missing: absent, blobs: 0, bytes: 0 };
-    const files = await filesOf(reach.trees, signal);
+    // Many outputs may be the same tree: it is read once.
+    const distinct = [...new Map(reach.trees.map((tree) => [digestText(tree), tree])).values()];
+    const files = await filesOf(distinct, signal);
     const all = [...reach.blobs, ...reach.trees, ...files];
     return await trees.check({ blobs: all, directories: reach.directories }, signal, onFound);
   }

@@ -57,11 +57,14 @@ export function volumeAssetStore(parts: AssetParts): AssetStore {
     const pushedAt = instantOf(clock());
     const written = names.map((name) => ({ path: pathOf(name), bytes: encodeAsset(name, asset, pushedAt) }));
     const total = written.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    if (total > smallRecords) await space.take(total, written.length);
+    const counted = total > smallRecords;
+    if (counted) await space.take(total, written.length);
     try {
       for (const { path, bytes } of written) await records.writeSealed(path, bytes);
     } catch (error) {
       throw volumeError(error, 'writing an asset');
+    } finally {
+      if (counted) space.settle(total);
     }
   }
 
