@@ -29,8 +29,8 @@ const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const patienceSeconds = 1200;
 
 // Packages are unpacked without running their scripts, so nothing has to be mounted meanwhile. A test enters the
-// root without being able to write to it, so Python's compiled files have to be there. Only a root in which the
-// programs start gets its name.
+// root without being able to write to it, so Python's compiled files have to be there. On days when packages of sid
+// do not fit together, testing has those of a little earlier. Only a root in which the programs start gets its name.
 const script = `
 set -eu
 root="$1"
@@ -38,8 +38,13 @@ mirror="$2"
 shift 2
 if test -d "$root"; then exit 0; fi
 unfinished="$root.unfinished"
-rm -rf --one-file-system "$unfinished"
-mmdebstrap --quiet --mode=root --variant=extract "$@" sid "$unfinished" "$mirror"
+unpack() {
+  suite="$1"
+  shift
+  rm -rf --one-file-system "$unfinished"
+  mmdebstrap --quiet --mode=root --variant=extract "$@" "$suite" "$unfinished" "$mirror"
+}
+unpack sid "$@" || unpack testing "$@"
 rm -f "$unfinished"/etc/apt/apt.conf.d/99mmdebstrap
 printf '127.0.0.1 localhost\\n::1 localhost\\n' > "$unfinished/etc/hosts"
 enter="bwrap --bind $unfinished / --dev /dev --proc /proc --unshare-pid"
@@ -119,6 +124,14 @@ export function makeSid(say: (line: string) => void): void {
 /** Address of the archive that this machine installs its own packages from. */
 function debianMirror(): string | undefined {
   if (!/^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'))) return undefined;
+  const known = knownMirror();
+  if (known !== undefined) return known;
+  // Images are made without the lists that say whose archive an address is.
+  spawnSync('apt-get', ['--quiet', '--quiet', 'update'], { stdio: ['ignore', 2, 2] });
+  return knownMirror();
+}
+
+function knownMirror(): string | undefined {
   const format = '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)';
   const list = ['indextargets', '--format', format, 'Created-By: Packages'];
   const { stdout } = spawnSync('apt-get', list, { encoding: 'utf8' });
