@@ -41,6 +41,8 @@ export function toolLabel(name: string | undefined): ToolLabel {
   const word = (/^[\w-]{1,40}/.exec(name)?.[0] ?? '').toLowerCase();
   // One project, many programs: buildbox-casd, buildbox-run-…
   if (word.startsWith('buildbox')) return 'buildbox';
+  // BuildStream 2 names nothing but the daemon that its calls go through.
+  if (name.trim().startsWith('(via buildbox')) return 'buildbox';
   return labels.get(word) ?? 'other';
 }
 

@@ -117,6 +117,7 @@ describe('a call that says which tool makes it', () => {
     ['bazel', 'bazel'],
     ['Bazel', 'bazel'],
     ['buildbox-casd', 'buildbox'],
+    [' (via buildbox-casd)', 'buildbox'],
     ['buildbox-run-bubblewrap', 'buildbox'],
     ['recc', 'recc'],
     ['buck2', 'buck2'],
