@@ -71,9 +71,10 @@ test('the README names no setting or variable that does not exist', () => {
     ...Object.keys(settings),
     ...described('docker compose').keys(),
     ...described('nginx').keys(),
-    // BuildStream's, Node's, and one of the tour's own.
+    // BuildStream's, Node's, recc's, and one of the tour's own.
     'XDG_CACHE_HOME',
     'NODE_EXTRA_CA_CERTS',
+    'RECC_SERVER',
     'CERTS',
   ]);
   // Environment assignments in examples, and names in backticks that look like settings.
