@@ -74,9 +74,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
       // its size is wrong or the caller's claim is nobody has to find out by reading all of it.
       if (reason !== 'wrong-size') doubt(blob);
     },
-    refusedForSpace(message) {
-      calls.observer.refusedForSpace(message);
-    },
   };
 
   const lease = { leaseMs: options.leaseMs, coalesceMs: options.leaseMs / coalesceShare };
