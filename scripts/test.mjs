@@ -1,7 +1,8 @@
 // Runs the tests: everything, or what is named.
 //
-//   npm test [-- [--no-real-parts] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
+//   npm test [-- [--no-real-parts] [--long] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
+// --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other.
 // --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx or containers, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,12 +20,14 @@ const optionsWithValue = new Set([
 ]);
 
 let realParts = true;
+let long = false;
 const options = [];
 const named = [];
 const args = process.argv.slice(2);
 while (args.length > 0) {
   const arg = args.shift();
   if (arg === '--no-real-parts') realParts = false;
+  else if (arg === '--long') long = true;
   else if (optionsWithValue.has(arg)) options.push(`${arg}=${args.shift()}`);
   else (arg.startsWith('--') ? options : named).push(arg);
 }
@@ -40,23 +43,25 @@ const stripTypes = process.features.typescript
   ? []
   : ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'];
 
+if (long) process.env.WEIR_TEST_SIZE = 'long';
 if (realParts) await run([...stripTypes, fileURLToPath(import.meta.resolve('../test/support/set-up.ts'))]);
 await run([
   ...stripTypes,
   '--test',
   ...(options.some((option) => option.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
   // The suites wait for other processes more than they compute; one at a time would leave a small machine idle.
-  `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
-  '--test-timeout=600000',
+  `--test-concurrency=${long ? 1 : Math.max(2, availableParallelism() - 1)}`,
+  `--test-timeout=${long ? 4 * 3_600_000 : 600_000}`,
   ...options,
   ...files,
 ]);
 
-/** Every test file of the tree; the long ones only run when they are named. */
+/** Every test file of the tree; of a long run, those of the promises. */
 function testFiles() {
-  return readdirSync('test', { recursive: true })
-    .map((name) => join('test', name))
-    .filter((path) => path.endsWith('.test.ts') && !path.endsWith('.long.test.ts'))
+  const folder = long ? join('test', 'promises') : 'test';
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, name))
+    .filter((path) => path.endsWith('.test.ts'))
     .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
     .sort();
 }

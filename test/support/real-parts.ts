@@ -46,6 +46,12 @@ const realParts = [
     // It is of no use where a process may not look at another.
     present: () => has('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0,
   },
+  { name: 'faketime', packages: ['faketime'], present: () => has('faketime') },
+  {
+    name: 'disk-images',
+    packages: ['xfsprogs', 'e2fsprogs', 'mount', 'python3-minimal'],
+    present: () => has('mkfs.xfs') && has('mkfs.ext4') && has('losetup') && existsSync(systemPython),
+  },
   { name: 'openssl', packages: ['openssl'], present: () => has('openssl') },
   { name: 'prometheus', packages: ['prometheus'], present: () => has('prometheus') && has('promtool') },
   {
