@@ -119,6 +119,10 @@ export const settings = {
     default: 3600,
     desc: 'seconds for which a blob stays after any positive answer about it',
   }),
+  LEASE_MEMORY: bool({
+    default: true,
+    desc: 'promise blobs that were seen a short while ago without a look; false where something else removes files',
+  }),
   INDEX_ONLY: bool({
     default: false,
     desc: 'keep names only, for "type: index" of BuildStream 2: blobs are on another server and not checked',
@@ -185,6 +189,7 @@ export interface Config {
   readonly pullAccess: 'anyone' | 'token';
   readonly pushHint: string;
   readonly leaseSeconds: number;
+  readonly leaseMemory: boolean;
   readonly indexOnly: boolean;
   readonly headRoomMin: number | undefined;
   readonly headRoomMax: number | undefined;
@@ -234,6 +239,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pullAccess: checked.PULL_ACCESS,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
+    leaseMemory: checked.LEASE_MEMORY,
     indexOnly: checked.INDEX_ONLY,
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,

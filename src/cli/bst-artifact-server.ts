@@ -124,6 +124,8 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     volume: {
       root: options.repo,
       indexOnly: options.indexOnly,
+      // A server without push is used beside BuildStream's own, which removes what it likes.
+      remembersLeases: options.enablePush,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
       quotaBytes: options.quota || undefined,

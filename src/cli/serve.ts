@@ -61,6 +61,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     volume: {
       root: config.volume,
       indexOnly: config.indexOnly,
+      remembersLeases: config.leaseMemory,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
       quotaBytes: config.quotaBytes,

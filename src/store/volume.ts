@@ -8,6 +8,7 @@ import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
+import { elapsedClock } from '../core/elapsed.ts';
 import { instantOf } from '../core/instant.ts';
 import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
@@ -17,6 +18,7 @@ import type { ValueStore } from '../core/value-store.ts';
 import { fileDurability } from './durability.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { volumeIntakes } from './intakes.ts';
+import { leaseMemory } from './lease-memory.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { markProcess } from './process-marks.ts';
@@ -33,6 +35,7 @@ import { volumeChunkStore } from './volume-chunk-store.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 import { volumeValueStore } from './volume-value-store.ts';
+import { noTrees, wholeTrees } from './whole-trees.ts';
 
 /** Settings of a volume. */
 export interface VolumeOptions extends SpaceLimits {
@@ -46,6 +49,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly coalesceMs: number;
   /** Whether uploads that stop may be gone on with. */
   readonly keepsUploads: boolean;
+  /** Whether a blob that was found a short while ago is promised again without a look. */
+  readonly remembersLeases: boolean;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -62,6 +67,8 @@ export interface Volume {
   readonly space: Space;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
+  /** A blob was set aside: what is remembered of leases and trees is not true any more. */
+  distrustLeases(): void;
   /** Says that this server still runs; asked for once an hour. */
   renewMark(): Promise<void>;
   /** The orderly end of this server. */
@@ -81,7 +88,10 @@ export async function openVolume(
   await makeRoot(layout);
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
-  const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
+  const elapsed = elapsedClock(clock, () => performance.now());
+  const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
+  const { coalesceMs } = options;
+  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory });
   const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
@@ -91,7 +101,8 @@ export async function openVolume(
   });
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
-  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer));
+  const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
+  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer), whole);
   const records = volumeRecords(calls, layout, leases);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
@@ -115,6 +126,7 @@ export async function openVolume(
     chunks,
     space,
     cutOff: mark?.cutOff ?? false,
+    distrustLeases: () => leases.distrust(),
     renewMark: async () => await mark?.renew(),
     close: async () => await mark?.remove(),
     checkWritable: () => checkWritable(calls, layout),

@@ -2,6 +2,7 @@
 // evicts whatever may go. Started with its settings as the only argument, prints its tally at the end.
 import { createHash, randomUUID } from 'node:crypto';
 import { layoutOf } from '../../src/store/layout.ts';
+import { leaseMemory } from '../../src/store/lease-memory.ts';
 import { fileTimeLeases } from '../../src/store/leases.ts';
 import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
 import { evict } from '../../src/store/eviction.ts';
@@ -39,9 +40,14 @@ export interface Tally {
 const settings = JSON.parse(process.argv[2] ?? '') as ActorSettings;
 const layout = layoutOf(settings.root);
 const calls = blockingFileCalls();
-const leases = fileTimeLeases(calls, layout, settings.coalesceMs, Date.now, {
-  doubted: () => {},
-} as unknown as Observer);
+const leases = fileTimeLeases({
+  calls,
+  layout,
+  coalesceMs: settings.coalesceMs,
+  clock: Date.now,
+  observer: { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer,
+  memory: leaseMemory(settings.leaseMs, Date.now, true),
+});
 const digests = Array.from({ length: settings.blobs }, (_, index) =>
   digestOf(createHash('sha256').update(`${index}`).digest('hex'), 10),
 );
@@ -60,7 +66,7 @@ async function touchAround(): Promise<void> {
       const digest = digests[Math.floor(Math.random() ** 6 * digests.length)];
       if (digest === undefined) continue;
       const ends = Date.now() + settings.leaseMs;
-      if ((await leases.touch(digest)) === undefined) await upload(digest);
+      if (!(await leases.leaseAll([digest]))[0]) await upload(digest);
       tally.answers++;
       // All answers are promises; looking at a few of them is enough to catch a liar.
       if (count === 0) promises.push({ digest, ends });
