@@ -112,7 +112,7 @@ async function pushUntilTheCut(
 async function lookAtAll(weir: Weir, ledger: PushLedger, verdict: Verdict): Promise<void> {
   const clients = clientsAt(weir.pullAddress);
   await ledger.lookAt(clients, verdict);
-  await ledger.readEverything(clients, verdict);
+  await ledger.readPresent(clients, verdict);
   clients.close();
 }
 

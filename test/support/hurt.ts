@@ -10,20 +10,22 @@ export interface Fault {
   readonly fault: string;
   /** Which of the calls, counted from now for each thread and each name: `3`, or `3+` for all from there. */
   readonly when: string;
-  /** Only this thread; else all of the process, those to come included. */
-  readonly thread?: number;
+  /** Only these threads; else all of the process, those to come included. */
+  readonly threads?: readonly number[];
 }
 
 /** A process that is being hurt. */
 export interface Hurt {
+  /** Resolves when the process has ended. */
+  ended(): Promise<void>;
   /** Leaves the process alone again, if it still runs. */
   end(): Promise<void>;
 }
 
 /** Begins to fail or kill a running process at some of its system calls. Resolves when the next call can be the one. */
-export async function hurt(pid: number, { calls, fault, when, thread }: Fault): Promise<Hurt> {
+export async function hurt(pid: number, { calls, fault, when, threads }: Fault): Promise<Hurt> {
   const injection = `inject=${calls.map((name) => `?${name}`).join(',')}:${fault}:when=${when}`;
-  const whom = thread === undefined ? ['-f', '-p', `${pid}`] : ['-p', `${thread}`];
+  const whom = threads?.flatMap((thread) => ['-p', `${thread}`]) ?? ['-f', '-p', `${pid}`];
   const strace = spawn('strace', ['-o', '/dev/null', '-e', injection, ...whom], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -33,9 +35,10 @@ export async function hurt(pid: number, { calls, fault, when, thread }: Fault): 
   strace.stderr.on('data', (chunk) => (said += String(chunk)));
   await eventually(() => {
     if (hasEnded(strace)) throw new Error(`strace has ended: ${said}`);
-    return said.includes('attached');
+    return said.split('attached').length > (threads?.length ?? 1);
   });
   return {
+    ended: () => eventually(() => hasEnded(strace)),
     async end() {
       const ended = hasEnded(strace) ? undefined : once(strace, 'exit');
       strace.kill('SIGINT');

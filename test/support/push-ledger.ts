@@ -76,6 +76,14 @@ export class PushLedger {
     this.#leaseMs = leaseMs;
   }
 
+  /** Another that remembers what this one does. */
+  copy(): PushLedger {
+    const other = new PushLedger(this.#random, this.#sizes, this.#leaseMs);
+    for (const [name, entry] of this.#entries) other.#entries.set(name, { ...entry, open: [...entry.open] });
+    for (const [hash, digest] of this.#sent) other.#sent.set(hash, digest);
+    return other;
+  }
+
   /** Pushes a new tree under a name of the kind. Resolves when it was acknowledged, rejects as the call that failed. */
   async push(clients: Clients, kind: PushKind, name: string): Promise<void> {
     const { root, blobs } = this.#tree();
@@ -93,18 +101,14 @@ export class PushLedger {
   }
 
   /** Looks at some names, or all. What it finds is promised anew. */
-  async lookAt(
-    clients: Clients,
-    verdict: Verdict,
-    names: Iterable<string> = this.#entries.keys(),
-  ): Promise<void> {
-    for (const group of groupsOf([...names], 8))
+  async lookAt(clients: Clients, verdict: Verdict, names: readonly string[] = this.names()): Promise<void> {
+    for (const group of groupsOf(names, 8))
       await Promise.all(group.map((name) => this.#look(clients, name, verdict)));
   }
 
-  /** Reads every blob that was ever sent and is said to be here. */
-  async readEverything(clients: Clients, verdict: Verdict): Promise<void> {
-    for (const group of groupsOf([...this.#sent.values()], 200)) {
+  /** Reads every blob that was sent, or the last of them, and is said to be here. */
+  async readPresent(clients: Clients, verdict: Verdict, last = Infinity): Promise<void> {
+    for (const group of groupsOf([...this.#sent.values()].slice(-last), 200)) {
       const missing = new Set(await findMissing(clients, group));
       const present = group.filter(({ hash }) => !missing.has(hash));
       for (const some of groupsOf(present, 8))
@@ -116,8 +120,9 @@ export class PushLedger {
     }
   }
 
-  get names(): string[] {
-    return [...this.#entries.keys()];
+  /** All, or those that came last. */
+  names(last = Infinity): string[] {
+    return [...this.#entries.keys()].slice(-last);
   }
 
   async #look(clients: Clients, name: string, verdict: Verdict): Promise<void> {
@@ -136,11 +141,11 @@ export class PushLedger {
     }
     // It was answered, so all of it is here, and stays.
     const until = sentAt + this.#leaseMs;
+    if (value === acknowledged) entry.promisedAt = sentAt;
     for (const digest of value.digests) {
       const isThere = await isReadable(clients, digest, verdict);
       if (!isThere && Date.now() < until) verdict.lost.push(`${name}: ${digest.hash}`);
     }
-    if (value === acknowledged) entry.promisedAt = sentAt;
   }
 
   #entryOf(kind: PushKind, name: string): Entry {
