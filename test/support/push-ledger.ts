@@ -28,6 +28,12 @@ interface Value {
   readonly digests: readonly Digest[];
 }
 
+/** The same with its bytes. */
+export interface NewTree {
+  readonly root: Blob;
+  readonly blobs: readonly Blob[];
+}
+
 /** What is known of a name. */
 interface Entry {
   readonly kind: PushKind;
@@ -84,9 +90,9 @@ export class PushLedger {
     return other;
   }
 
-  /** Pushes a new tree under a name of the kind. Resolves when it was acknowledged, rejects as the call that failed. */
-  async push(clients: Clients, kind: PushKind, name: string): Promise<void> {
-    const { root, blobs } = this.#tree();
+  /** Pushes a tree under a name of the kind. Resolves when it was acknowledged, rejects as the call that failed. */
+  async push(clients: Clients, kind: PushKind, name: string, tree: NewTree = this.newTree()): Promise<void> {
+    const { root, blobs } = tree;
     const entry = this.#entryOf(kind, name);
     const value = { root: root.digest, digests: blobs.map(({ digest }) => digest) };
     for (const { digest } of blobs) this.#sent.set(digest.hash, digest);
@@ -131,9 +137,13 @@ export class PushLedger {
     const { kind, acknowledged, promisedAt } = entry;
     const isPromised = () => acknowledged !== undefined && Date.now() < promisedAt + this.#leaseMs;
     const sentAt = Date.now();
+    // Somebody may push it meanwhile: what it was before is as right as what it is then.
+    const before = [acknowledged, ...entry.open];
     const found = await lookUp(clients, kind, name);
     if (isPromised()) verdict.names++;
-    const value = [acknowledged, ...entry.open].find((candidate) => candidate?.root.hash === found);
+    const value = [...before, entry.acknowledged, ...entry.open].find(
+      (candidate) => candidate?.root.hash === found,
+    );
     if (value === undefined) {
       if (found !== undefined) verdict.wrong.push(`${name}: another root`);
       else if (isPromised()) verdict.lost.push(name);
@@ -141,7 +151,7 @@ export class PushLedger {
     }
     // It was answered, so all of it is here, and stays.
     const until = sentAt + this.#leaseMs;
-    if (value === acknowledged) entry.promisedAt = sentAt;
+    if (value === entry.acknowledged) entry.promisedAt = Math.max(entry.promisedAt, sentAt);
     for (const digest of value.digests) {
       const isThere = await isReadable(clients, digest, verdict);
       if (!isThere && Date.now() < until) verdict.lost.push(`${name}: ${digest.hash}`);
@@ -154,7 +164,8 @@ export class PushLedger {
     return entry;
   }
 
-  #tree(): { root: Blob; blobs: Blob[] } {
+  /** A tree that nobody has pushed, though some of its files may be those of others. */
+  newTree(): NewTree {
     const { files: count, file, largeShare, large } = this.#sizes;
     const files = Array.from({ length: this.#between(count) }, () =>
       blobOf(randomBytes(this.#between(file))),
