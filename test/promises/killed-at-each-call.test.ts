@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clockAhead } from '../support/clock-ahead.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   type KillPoint,
@@ -16,6 +15,7 @@ import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { newVerdict, PushLedger, type PushSizes, type Verdict } from '../support/push-ledger.ts';
 import { testWith } from '../support/real-parts.ts';
 import { scraped } from '../support/scraped.ts';
+import { expectSwept } from '../support/swept.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Clients, clientsAt, findMissing, putBatch, randomBlob } from '../support/wire.ts';
 
@@ -110,18 +110,8 @@ async function killDuring(
   tally.serving.push((performance.now() - begun) / 1000);
 }
 
-/** Temporary files that died with their server are taken away when they are old: an hour, on the server's clock. */
-async function expectSwept(site: Site): Promise<number> {
-  const left = () => readdir(join(site.volume, 'tmp'));
-  const before = (await left()).length;
-  await site.kill();
-  await site.start(clockAhead(2));
-  await eventually(async () => (await left()).length === 0);
-  return before;
-}
-
 for (const [what, act] of Object.entries(pushes)) {
-  testWith('strace', 'faketime')(
+  testWith('strace', 'disk-images')(
     `a server that is killed at any call of a push of ${what} loses nothing that was acknowledged`,
     async (t) => {
       const random = seededRandom(Object.keys(pushes).indexOf(what));
@@ -144,8 +134,10 @@ for (const [what, act] of Object.entries(pushes)) {
       }
       await ledger.lookAt(site.push, tally.verdict);
       await ledger.readPresent(site.push, tally.verdict);
-      const swept = what === 'a new reference' ? await expectSwept(site) : undefined;
-      tell(t, tally, { what, acknowledged: ledger.acknowledged, swept });
+      const left = (await readdir(join(site.volume, 'tmp'))).length;
+      await site.kill();
+      await expectSwept(site.volume);
+      tell(t, tally, { what, acknowledged: ledger.acknowledged, left });
       assert.ok(tally.kills > 0, 'some of the kills have come');
       expectKept(tally);
     },

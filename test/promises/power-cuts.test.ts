@@ -56,8 +56,10 @@ async function cutAgainAndAgain(
         await weir.stop();
         image.mountAgain();
         weir = await startWeir({ volume: image.path, env });
-        await lookAtAll(weir, ledger, verdict);
+        // What was on disk before the cut before is looked at in the end.
+        await look(weir, ledger, verdict, acknowledgedBefore.most + 40);
       }
+      await look(weir, ledger, verdict);
     } finally {
       await weir.stop();
       await image.remove();
@@ -109,10 +111,10 @@ async function pushUntilTheCut(
   return ledger.acknowledged - before;
 }
 
-async function lookAtAll(weir: Weir, ledger: PushLedger, verdict: Verdict): Promise<void> {
+async function look(weir: Weir, ledger: PushLedger, verdict: Verdict, last?: number): Promise<void> {
   const clients = clientsAt(weir.pullAddress);
-  await ledger.lookAt(clients, verdict);
-  await ledger.readPresent(clients, verdict);
+  await ledger.lookAt(clients, verdict, ledger.names(last));
+  await ledger.readPresent(clients, verdict, last);
   clients.close();
 }
 

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, Status } from 'nice-grpc';
-import { clockAhead } from '../support/clock-ahead.ts';
-import { eventually } from '../support/eventually.ts';
 import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { newVerdict, PushLedger, pushKinds, type PushSizes, type Verdict } from '../support/push-ledger.ts';
 import { testWith } from '../support/real-parts.ts';
+import { expectSwept } from '../support/swept.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Clients, clientsAt } from '../support/wire.ts';
 
@@ -123,7 +122,7 @@ async function insist(fleet: Fleet, ledger: PushLedger, name: string, verdict: V
 /** What a client sees of a server that is killed, and while there is no room because everything is leased. */
 const passing = new Set([Status.UNAVAILABLE, Status.CANCELLED, Status.RESOURCE_EXHAUSTED]);
 
-testWith('faketime')(
+testWith('disk-images')(
   'nothing acknowledged is lost inside its lease while the servers of a volume are killed at random, and make room',
   async (t) => {
     const random = seededRandom();
@@ -190,11 +189,4 @@ testWith('faketime')(
 
 function expectPassing(error: unknown): void {
   if (!(error instanceof ClientError) || !passing.has(error.code)) throw error;
-}
-
-/** What died with its server is taken away when it is old. */
-async function expectSwept(volume: string): Promise<void> {
-  const weir = await startWeir({ volume, env: clockAhead(2) });
-  await eventually(async () => (await readdir(join(volume, 'tmp'))).length === 0);
-  await weir.stop();
 }

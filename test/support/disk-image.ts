@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,8 @@ export interface DiskImage {
   cutPower(): void;
   /** Unmounts it and mounts it again, with the repairs that a mount does. */
   mountAgain(): void;
+  /** Makes files look as if nothing had happened to them for so long, ctime included; ext4 only, and nobody may use it now. */
+  age(names: readonly string[], seconds: number): void;
   remove(): Promise<void>;
 }
 
@@ -51,19 +54,33 @@ export async function diskImage({ kind, bytes, inodes }: DiskImageOptions): Prom
   // A copy has the UUID of its original.
   const mount = () => run('mount', '-o', kind === 'xfs' ? 'loop,nouuid' : 'loop', file, path);
   mount();
+
+  function detach(): void {
+    // What is still in memory of one that has its power is to be on it; the others only say that they have none.
+    spawnSync('sync', ['--file-system', path]);
+    run('umount', path);
+    if (!isAttached(file)) return;
+    // A sandbox of somebody else's has a copy of our mount and keeps the file system alive, dead as it is.
+    run('cp', '--sparse=always', file, `${file}+`);
+    file += '+';
+  }
+
   return {
     path,
     remount: (mode) => run('mount', '-o', `remount,${mode}`, path),
     cutPower: () => run(systemPython, '-c', goingDown, path),
     mountAgain() {
-      // What is still in memory of one that has its power is to be on it; the others only say that they have none.
-      spawnSync('sync', ['--file-system', path]);
-      run('umount', path);
-      if (isAttached(file)) {
-        // A sandbox of somebody else's has a copy of our mount and keeps the file system alive, dead as it is.
-        run('cp', '--sparse=always', file, `${file}+`);
-        file += '+';
-      }
+      detach();
+      mount();
+    },
+    age(names, seconds) {
+      detach();
+      const then = Math.floor(Date.now() / 1000 - seconds);
+      const commands = names.flatMap((name) =>
+        ['atime', 'mtime', 'ctime'].map((field) => `set_inode_field /${name} ${field} @${then}\n`),
+      );
+      writeFileSync(join(folder, 'commands'), commands.join(''));
+      run('debugfs', '-w', '-f', join(folder, 'commands'), file);
       mount();
     },
     async remove() {

@@ -102,6 +102,9 @@ export class PushLedger {
     await acknowledge(clients, kind, name, value);
     this.acknowledged++;
     entry.acknowledged = value;
+    // Behind all others: it was promised last.
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
     entry.promisedAt = sentAt;
     entry.open.length = 0;
   }
@@ -126,7 +129,7 @@ export class PushLedger {
     }
   }
 
-  /** All, or those that came last. */
+  /** All, or those that were pushed last. */
   names(last = Infinity): string[] {
     return [...this.#entries.keys()].slice(-last);
   }
