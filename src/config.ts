@@ -139,6 +139,11 @@ export const settings = {
     default: 0,
     desc: 'bytes on disk that the cache may take; 0, none or infinity for no limit but the volume',
   }),
+  DURABILITY: str({
+    choices: ['strict', 'relaxed'] as const,
+    default: 'strict',
+    desc: 'strict: a push is on disk when it is acknowledged; relaxed: faster, and a power cut may lose the last ones',
+  }),
   SCRUB_BYTES_PER_SECOND: bytes({
     default: 5_000_000,
     desc: 'bytes a second at which all blobs are read and compared with their hashes; 0 for never',
@@ -195,6 +200,7 @@ export interface Config {
   readonly headRoomMax: number | undefined;
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
+  readonly durability: 'strict' | 'relaxed';
   /** 0 for no scrub. */
   readonly scrubBytesPerSecond: number;
   readonly uploadResumeSeconds: number;
@@ -244,6 +250,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
+    durability: checked.DURABILITY,
     scrubBytesPerSecond: checked.SCRUB_BYTES_PER_SECOND,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,

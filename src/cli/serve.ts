@@ -65,6 +65,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
       quotaBytes: config.quotaBytes,
+      durability: config.durability,
     },
     listeners: [
       listener(config, access, 'pull', config.pullListen),

@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobIntakes } from '../core/blob-intake.ts';
@@ -15,7 +15,8 @@ import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { chunkingFiles } from './chunkings.ts';
 import type { ValueStore } from '../core/value-store.ts';
-import { fileDurability } from './durability.ts';
+import { type DurabilityMode, fileDurability } from './durability.ts';
+import { syncUpwards } from './durable-file.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { volumeIntakes } from './intakes.ts';
 import { leaseMemory } from './lease-memory.ts';
@@ -51,6 +52,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly keepsUploads: boolean;
   /** Whether a blob that was found a short while ago is promised again without a look. */
   readonly remembersLeases: boolean;
+  /** What of that which is acknowledged survives a power cut. */
+  readonly durability: DurabilityMode;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -86,6 +89,10 @@ export async function openVolume(
 ): Promise<Volume> {
   const layout = layoutOf(resolve(options.root));
   await makeRoot(layout);
+  if (options.durability === 'relaxed')
+    logger.warn(
+      'pushes are acknowledged before they are on disk: a power cut may lose the last of them (DURABILITY=relaxed)',
+    );
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const elapsed = elapsedClock(clock, () => performance.now());
@@ -101,9 +108,10 @@ export async function openVolume(
   });
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
+  const durability = fileDurability(options.durability, layout, leases, observer);
   const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
-  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer), whole);
-  const records = volumeRecords(calls, layout, leases);
+  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, durability, whole);
+  const records = volumeRecords(calls, layout, leases, durability);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
@@ -135,7 +143,9 @@ export async function openVolume(
 
 async function makeRoot({ root }: Layout): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
+    const made = await mkdir(root, { recursive: true });
+    // What is acknowledged is on disk up to the root: where that is new, its own name has to be too.
+    if (made !== undefined) await syncUpwards(dirname(root), dirname(made));
   } catch (error) {
     throw volumeError(error, `making ${root}`);
   }

@@ -44,6 +44,7 @@ export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise
       coalesceMs: 0,
       keepsUploads: false,
       remembersLeases: true,
+      durability: 'strict',
       headRoomMin: 0,
       headRoomMax: 0,
       quotaBytes: undefined,
