@@ -56,11 +56,17 @@ function absent(cause?: unknown): Error {
   return Object.assign(new Error('not a regular file', { cause }), { code: 'ENOENT' });
 }
 
+/** For a write that takes none of its bytes and does not say why: trying again could go on for ever. */
+export function stuck(): Error {
+  return Object.assign(new Error('the file takes no more bytes'), { code: 'EIO' });
+}
+
 /** All of the bytes; a write may take fewer than it was given. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    if (bytesWritten === 0) throw stuck();
     done += bytesWritten;
   }
 }

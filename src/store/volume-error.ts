@@ -24,6 +24,16 @@ const noVolume = new Set([
 ]);
 const noHandles = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']);
 
+/** Whether an errno says that the disk failed, and not only the way to it. */
+export function isDiskError(errno: string): boolean {
+  return errno === 'EIO' || errno === 'EUCLEAN';
+}
+
+/** Whether an errno says that there is no room. */
+export function isFull(errno: string): boolean {
+  return noSpace.has(errno);
+}
+
 /**
  * The one place where an errno becomes a word of the cache. `doing` completes "the volume …while…".
  * A CacheError passes through. The sentence carries no path: it goes to clients; the cause is for the log.
@@ -32,7 +42,7 @@ export function volumeError(error: unknown, doing: string): CacheError {
   if (error instanceof CacheError) return error;
   const errno = errnoOf(error);
   const cause = { cause: error };
-  if (noSpace.has(errno)) {
+  if (isFull(errno)) {
     return new CacheError(
       'resource-exhausted',
       `the volume has no room left (${errno}) while ${doing}; free space on it or make it larger`,

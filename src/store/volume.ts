@@ -24,6 +24,7 @@ import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
+import { recordsWithNumbers } from './records-with-numbers.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
@@ -82,7 +83,7 @@ export async function openVolume(
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
-  const space = await measuredSpace(layout.root, options, clock, observer);
+  const space = await measuredSpace(layout, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
     layout,
@@ -92,7 +93,7 @@ export async function openVolume(
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
   const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer));
-  const records = volumeRecords(calls, layout, leases);
+  const records = recordsWithNumbers(volumeRecords(calls, layout, leases), space);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
@@ -116,7 +117,10 @@ export async function openVolume(
     space,
     cutOff: mark?.cutOff ?? false,
     renewMark: async () => await mark?.renew(),
-    close: async () => await mark?.remove(),
+    async close() {
+      await space.close();
+      await mark?.remove();
+    },
     checkWritable: () => checkWritable(calls, layout),
   };
 }
