@@ -24,7 +24,8 @@ export interface ReadingPlan {
 /** Reads a file in chunks, one ahead of the consumer, and closes it at the end. */
 export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReading {
   let closed: Promise<void> | undefined;
-  const close = () => (closed ??= handle.close());
+  // Whatever closing says, what was read is not changed by it.
+  const close = () => (closed ??= handle.close().catch(() => {}));
   return {
     close,
     async *[Symbol.asyncIterator]() {

@@ -1,8 +1,17 @@
 import { CacheError } from '../core/cache-error.ts';
 
+/** Linux's numbers of those that Node has no names for: it calls them unknown. */
+const unnamedErrnos = new Map([
+  [-116, 'ESTALE'],
+  [-117, 'EUCLEAN'],
+  [-122, 'EDQUOT'],
+]);
+
 /** The errno of a failed system call, or '' for any other error. */
 export function errnoOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return '';
+  const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
+  return unnamedErrnos.get(number) ?? error.code;
 }
 
 export function isAbsent(error: unknown): boolean {

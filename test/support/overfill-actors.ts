@@ -65,7 +65,7 @@ export function noCounts(): OverfillCounts {
 const mostKnown = 2000;
 const kibibyte = 1024;
 
-export function pick<T>(random: () => number, from: readonly T[]): T {
+function pick<T>(random: () => number, from: readonly T[]): T {
   const one = from[Math.floor(random() * from.length)];
   if (one === undefined) throw new Error('there is nothing to choose from');
   return one;
@@ -99,7 +99,10 @@ export async function pushSome(run: Overfill): Promise<void> {
 /** Asks for blobs that were here once, and follows one of the positive answers up. */
 export async function pullSome(run: Overfill): Promise<void> {
   const { random, slots, known } = run;
-  if (known.length === 0) return void (await sleep(50));
+  if (known.length === 0) {
+    await sleep(50);
+    return;
+  }
   const asked = Array.from({ length: 30 }, () => pick(random, known));
   const begun = performance.now();
   const { cas } = pick(random, slots).clients;
