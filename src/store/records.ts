@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   createNew,
@@ -69,7 +68,6 @@ export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases):
   async function write(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = layout.temporaryFile(randomUUID());
     try {
-      await mkdir(dirname(path), { recursive: true });
       const handle = await createNew(temporary, referenceMode);
       try {
         await writeFully(handle, bytes, 0);
