@@ -114,7 +114,11 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const renewing = every(hour, () => volume.renewMark(), logger);
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
-  const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
+  const sweeping = every(
+    sweepEveryMs,
+    () => Promise.all([sweep(volume.layout, ages, clock, logger), volume.space.renew()]),
+    logger,
+  );
 
   const health = HealthState();
   let draining = false;

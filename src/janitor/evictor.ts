@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
 import type { Logger, Observer } from '../core/observer.ts';
 import type { EvictionOutcome, EvictionPlan } from '../store/eviction.ts';
-import type { VolumeUsage } from '../store/space.ts';
+import type { VolumeUsage } from '../store/shortage.ts';
+import type { RoomMade } from '../store/space.ts';
 import type { Volume } from '../store/volume.ts';
 import type { JanitorThread } from './janitor-thread.ts';
 
@@ -55,7 +56,7 @@ export function startEvictor(
   logger: Logger,
 ): Evictor {
   const evictAge = evictAgeMs(lease);
-  let passing: Promise<boolean> | undefined;
+  let passing: Promise<RoomMade> | undefined;
   let notBefore = 0;
   let stopped = false;
   let waitsSaid = false;
@@ -76,18 +77,20 @@ export function startEvictor(
   }
 
   /** One pass at a time; true when it has freed something. Whoever comes meanwhile gets the one under way. */
-  function pass(wanted: Wanted): Promise<boolean> {
+  function pass(wanted: Wanted): Promise<RoomMade> {
     passing ??= onePass(wanted)
       .catch((error: unknown) => {
         if (!stopped) logger.error('making room failed', { error: String(error) });
-        return false;
+        return 'not-now' as const;
       })
       .finally(() => (passing = undefined));
     return passing;
   }
 
-  async function onePass(wanted: Wanted): Promise<boolean> {
-    if (stopped || performance.now() < notBefore || mustWait()) return false;
+  async function onePass(wanted: Wanted): Promise<RoomMade> {
+    if (stopped || mustWait()) return 'not-now';
+    if (performance.now() < notBefore) return false;
+    const begun = performance.now();
     const plan: EvictionPlan = {
       run: randomUUID(),
       ...wanted,
@@ -95,7 +98,7 @@ export function startEvictor(
       graceMs: graceMs(lease.leaseMs),
     };
     const outcome = await thread.run({ kind: 'evict', plan, abandonedAfterMs });
-    volume.space.freed(outcome.bytes);
+    volume.space.freed(outcome.bytes, performance.now() - begun);
     observer.evicted(outcome);
     tell(outcome, wanted);
     return outcome.bytes > 0;

@@ -2,31 +2,26 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { abandonedRuns, emptyTrash } from '../store/emptying.ts';
 import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
-import { measureBlobs, measureRest } from '../store/measuring.ts';
+import { measureVolume } from '../store/measuring.ts';
 import { type ScrubPass, scrubPass, type ScrubSlice } from '../store/scrubbing.ts';
+import type { MeasuredBytes } from '../store/used-bytes.ts';
 
 /** What the thread is asked to do. */
 export type JanitorTask =
   /** A pass of eviction, after what dead janitors have left in the trash. */
   | { readonly kind: 'evict'; readonly plan: EvictionPlan; readonly abandonedAfterMs: number }
-  /** Bytes on disk of some of the 256 folders of blobs, and of everything else when that is asked for. */
-  | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly rest: boolean }
+  /** Bytes on disk of some of the 256 folders of blobs, of what is on its way, and of all records when that is asked for. */
+  | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly records: boolean }
   /**
    * Goes on with the scrub until so much was charged; with `startAt`, begins at that one of the 256 folders. Reads
    * with calls that do not block, so that other tasks come between.
    */
   | { readonly kind: 'scrub'; readonly startAt: number | undefined; readonly charge: number };
 
-/** What a measurement gives. */
-export interface Measurement {
-  readonly folders: Record<string, number>;
-  readonly rest: number | undefined;
-}
-
 /** The answer to each kind of task. */
 export interface JanitorAnswers {
   evict: EvictionOutcome;
-  measure: Measurement;
+  measure: MeasuredBytes;
   scrub: ScrubSlice;
 }
 
@@ -58,12 +53,7 @@ async function goOnScrubbing(
 
 async function run(layout: Layout, task: JanitorTask): Promise<JanitorAnswers[JanitorTask['kind']]> {
   if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
-  if (task.kind === 'measure') {
-    return {
-      folders: Object.fromEntries(task.prefixes.map((prefix) => [prefix, measureBlobs(layout, prefix)])),
-      rest: task.rest ? measureRest(layout) : undefined,
-    };
-  }
+  if (task.kind === 'measure') return measureVolume(layout, task.prefixes, task.records);
   for (const left of abandonedRuns(layout, task.abandonedAfterMs, Date.now)) {
     emptyTrash(layout, left, task.plan.evictAgeMs, Date.now);
   }

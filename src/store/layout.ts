@@ -20,6 +20,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
+ *     <root>/weir/usage/<uuid>         what a server tells the others of what it writes
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
@@ -44,6 +45,8 @@ export interface Layout {
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
   readonly processes: string;
+  /** A page for each server that has written (usage-pages.ts). */
+  readonly usage: string;
   blob(name: BlobName): string;
   /** The folder of a blob: its first two hex digits name one of 256. */
   blobFolder(name: BlobName): string;
@@ -97,6 +100,7 @@ export function layoutOf(root: string): Layout {
     version: join(own, 'version'),
     scrub: join(own, 'scrub'),
     processes: join(own, 'processes'),
+    usage: join(own, 'usage'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
     blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,
     blobFolder,

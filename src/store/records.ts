@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { RecordDurability } from './durability.ts';
 import {
   createNew,
@@ -74,7 +73,6 @@ export function volumeRecords(
   async function write(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = layout.temporaryFile(randomUUID());
     try {
-      await mkdir(dirname(path), { recursive: true });
       const handle = await createNew(temporary, referenceMode);
       try {
         await writeFully(handle, bytes, 0);

@@ -3,7 +3,7 @@ import type { BlobName } from '../core/digest.ts';
 import { openRegular } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
-import { isAbsent } from './volume-error.ts';
+import { errnoOf, isAbsent } from './volume-error.ts';
 
 /**
  * Blobs on their way out rest in trash/<run>/ for a while, one folder for each run of a janitor.
@@ -22,7 +22,8 @@ export async function bringBack(
       await calls.link(layout.trashed(run, name), layout.blob(name));
       return true;
     } catch (error) {
-      if (!isAbsent(error)) throw error;
+      // On a volume that became read-only it stays where it is, and readers find it there.
+      if (!isAbsent(error) && errnoOf(error) !== 'EROFS') throw error;
     }
   }
   return false;
