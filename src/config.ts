@@ -135,6 +135,10 @@ export const settings = {
     default: 0,
     desc: 'bytes on disk that the cache may take; 0, none or infinity for no limit but the volume',
   }),
+  BALLAST_BYTES: bytes({
+    default: undefined,
+    desc: 'bytes of a file that is given up when the volume is completely full; 0 for none (default: 64 MiB, or a 128th of a volume below 8 GiB)',
+  }),
   SCRUB_BYTES_PER_SECOND: bytes({
     default: 5_000_000,
     desc: 'bytes a second at which all blobs are read and compared with their hashes; 0 for never',
@@ -190,6 +194,7 @@ export interface Config {
   readonly headRoomMax: number | undefined;
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
+  readonly ballastBytes: number | undefined;
   /** 0 for no scrub. */
   readonly scrubBytesPerSecond: number;
   readonly uploadResumeSeconds: number;
@@ -238,6 +243,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
+    ballastBytes: checked.BALLAST_BYTES,
     scrubBytesPerSecond: checked.SCRUB_BYTES_PER_SECOND,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,

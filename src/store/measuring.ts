@@ -1,4 +1,5 @@
-import { evictableBlobs, filesBelow, sizeOnDisk } from './evictable.ts';
+import { evictableBlobs, sizeOnDisk } from './evictable.ts';
+import { filesBelow } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
 
 /** Bytes on disk of all blobs whose hashes begin with these two digits. Blocks its thread. */

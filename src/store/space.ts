@@ -53,8 +53,6 @@ export interface SpaceLimits {
 
 const measureEveryMs = 1000;
 const defaultHeadRoom = { min: 2e9, max: 10e9 };
-/** Folders, references and temporary files need inodes too. */
-const inodesKeptFree = 1000;
 /** How often an upload asks for room before it is refused: others may take what was made for it. */
 const mostAsks = 4;
 
@@ -63,6 +61,11 @@ interface Shortage {
   readonly sentence: string;
   /** Bytes to be freed before it would; undefined when nothing that could be freed would help. */
   readonly lackingBytes: number | undefined;
+}
+
+/** Uploads are refused below: folders, references and temporary files need inodes too. */
+export function inodesKeptFree(totalInodes: number): number {
+  return Math.min(1000, totalInodes / 10);
 }
 
 /** Space by what statfs says, with the bytes written since the last look counted on top, and by the quota. */
@@ -140,7 +143,7 @@ export async function measuredSpace(
       const sentence = `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(min)} stay free (HEAD_ROOM_MIN)`;
       return { sentence, lackingBytes: bytes - left };
     }
-    if (totalInodes > 0 && freeInodes - filesSince < Math.min(inodesKeptFree, totalInodes / 10)) {
+    if (totalInodes > 0 && freeInodes - filesSince < inodesKeptFree(totalInodes)) {
       const sentence = `no room for another file: the volume has ${freeInodes} of ${totalInodes} inodes free`;
       return { sentence, lackingBytes: 0 };
     }
