@@ -94,6 +94,8 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
     const { blobs, records, bytes } = outcome;
     const short = bytes < wanted.wantedBytes * 0.9 || blobs + records < wanted.wantedFiles * 0.9;
     observer.evictionPass(short ? 'short' : 'enough');
+    if (outcome.droppedBallast)
+      logger.warn('the volume was completely full: its ballast was given up so that room could be made');
     logger[short ? 'warn' : 'info'](
       short ? 'made less room than wanted: everything else was used too recently' : 'made room',
       { ...outcome, ...wanted },

@@ -6,6 +6,9 @@ import { join, relative } from 'node:path';
 /** Everything in a folder by its relative path, as text that changes when the entry does. */
 export type FolderState = Record<string, string>;
 
+/** The server's own, whatever its clients do. */
+const countedUp = join('weir', 'janitor-lock');
+
 /** Names, kinds, contents and, if wanted, the times of change of everything in a folder. */
 export async function folderState(folder: string, withTimes: boolean): Promise<FolderState> {
   const state: FolderState = {};
@@ -17,6 +20,7 @@ export async function folderState(folder: string, withTimes: boolean): Promise<F
           .update(await readFile(path))
           .digest('hex')
       : '';
+    if (relative(folder, path) === countedUp) continue;
     state[relative(folder, path)] = `${stats.mode.toString(8)} ${content}${times}`;
   }
   return state;

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { scraped } from '../support/scraped.ts';
+import { startWeir, type Weir } from '../support/weir.ts';
+import { clientsAt, randomBlob, uploadName, write } from '../support/wire.ts';
+
+/** Nothing is promised for longer than it takes to say so. */
+const shortLease = { LEASE_SECONDS: '0' };
+
+async function freshVolume(t: TestContext): Promise<string> {
+  const volume = await mkdtemp(join(tmpdir(), 'weir-lock-'));
+  t.after(() => rm(volume, { recursive: true, force: true }));
+  return volume;
+}
+
+async function server(
+  t: TestContext,
+  volume: string,
+  env: Record<string, string> = shortLease,
+): Promise<Weir> {
+  const weir = await startWeir({ volume, env });
+  t.after(async () => {
+    goOn(weir);
+    await weir.stop();
+  });
+  return weir;
+}
+
+/** One that a failed test has left standing still could not be stopped. */
+function goOn({ pid }: Weir): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch {
+    // It has ended.
+  }
+}
+
+async function works(weir: Weir): Promise<boolean> {
+  return (await scraped(weir.opsUrl, 'weir_janitor_lock_held')) === 1;
+}
+
+/** Two servers on a volume: the janitor of the first works, that of the second waits and knows it. */
+async function workingAndWaiting(t: TestContext): Promise<[Weir, Weir]> {
+  const volume = await freshVolume(t);
+  const working = await server(t, volume);
+  await eventually(() => works(working));
+  const waiting = await server(t, volume);
+  await eventually(() => waiting.output().includes('the one of this server waits'));
+  assert.equal(await works(waiting), false);
+  return [working, waiting];
+}
+
+void test('when the server whose janitor works is killed, that of another does, and finishes what it left', async (t) => {
+  const [killed, other] = await workingAndWaiting(t);
+  await killed.kill();
+  const run = join(killed.volume, 'weir', 'trash', 'left-by-the-dead');
+  await mkdir(run);
+  const file = join(run, randomBlob(10).digest.hash);
+  await writeFile(file, randomBytes(100));
+  await utimes(file, 1_000_000_000, 1_000_000_000);
+  await eventually(() => works(other));
+  await eventually(async () => (await readdir(join(killed.volume, 'weir', 'trash'))).length === 0);
+  await eventually(async () => (await scraped(other.opsUrl, 'weir_evicted_blobs_total')) === 1);
+});
+
+void test('a server that stands still loses its turn, and knows it when it goes on', async (t) => {
+  const [stopped, other] = await workingAndWaiting(t);
+  process.kill(stopped.pid, 'SIGSTOP');
+  await eventually(() => works(other));
+  process.kill(stopped.pid, 'SIGCONT');
+  await eventually(async () => !(await works(stopped)));
+  await eventually(() => stopped.output().includes('the one of this server waits'));
+  assert.equal(await works(other), true);
+  // A server that ends in order lets the next one work at once.
+  const claim = async () => (await readFile(join(other.volume, 'weir', 'janitor-lock'), 'utf8')).slice(0, 36);
+  const before = await claim();
+  await other.stop();
+  assert.notEqual(await claim(), before);
+  await eventually(() => works(stopped));
+});
+
+void test('a lock that makes no sense is taken when it stands still', async (t) => {
+  const volume = await freshVolume(t);
+  await mkdir(join(volume, 'weir'), { recursive: true });
+  const path = join(volume, 'weir', 'janitor-lock');
+  await writeFile(path, randomBytes(3000));
+  const weir = await server(t, volume);
+  await eventually(() => works(weir));
+  assert.match(await readFile(path, 'latin1'), /^[0-9a-f-]{36} \d{15}\n$/);
+});
+
+void test('where no lock can be had, the janitor works without', async (t) => {
+  const volume = await freshVolume(t);
+  await mkdir(join(volume, 'weir', 'janitor-lock'), { recursive: true });
+  const weir = await server(t, volume, { ...shortLease, QUOTA: '20e6' });
+  const clients = clientsAt(weir.pushAddress);
+  t.after(() => clients.close());
+  // Nine tenths of the quota and no upload that does not fit: whoever makes room now does it without being asked.
+  for (let count = 0; count < 9; count++) {
+    const blob = randomBlob(2 * 1024 * 1024);
+    await write(clients, uploadName(blob), blob.data);
+  }
+  await eventually(async () => (await scraped(weir.opsUrl, 'weir_evicted_blobs_total')) > 0);
+  assert.match(weir.output(), /the lock of the janitor cannot be had/);
+  assert.equal(await works(weir), false);
+});
+
+void test('an upload that asks for room gets it, though the janitor of another server works, and stands still', async (t) => {
+  const volume = await freshVolume(t);
+  // It has no quota, and so nothing to do.
+  const working = await server(t, volume);
+  await eventually(() => works(working));
+  const other = await server(t, volume, { ...shortLease, QUOTA: '20e6' });
+  await eventually(() => other.output().includes('the one of this server waits'));
+  const clients = clientsAt(other.pushAddress);
+  t.after(() => clients.close());
+  for (let count = 0; count < 14; count++) {
+    const blob = randomBlob(2 * 1024 * 1024);
+    await eventually(async () => (await write(clients, uploadName(blob), blob.data).catch(() => 0n)) > 0n);
+  }
+  assert.ok((await scraped(other.opsUrl, 'weir_evicted_blobs_total')) > 0);
+  assert.equal(await works(other), false);
+});
+
+void test('a server where only HTTP clients push makes room too', async (t) => {
+  const volume = await freshVolume(t);
+  const weir = await startWeir({
+    volume,
+    tcp: true,
+    http: true,
+    env: { ...shortLease, QUOTA: '20e6', PUSH_LISTEN: 'none' },
+  });
+  t.after(() => weir.stop());
+  for (let count = 0; count < 14; count++) {
+    const { digest, data } = randomBlob(2 * 1024 * 1024);
+    await eventually(async () => {
+      const answer = await fetch(`${weir.pushUrl}/cas/${digest.hash}`, { method: 'PUT', body: data });
+      await answer.arrayBuffer();
+      return answer.ok;
+    });
+  }
+  assert.ok((await scraped(weir.opsUrl, 'weir_evicted_blobs_total')) > 0);
+});
