@@ -44,6 +44,19 @@ async function works(weir: Weir): Promise<boolean> {
   return (await scraped(weir.opsUrl, 'weir_janitor_lock_held')) === 1;
 }
 
+/** A run that a janitor has died over, with a blob that nobody has used for years. */
+async function leaveInTrash(volume: string): Promise<void> {
+  const run = join(volume, 'weir', 'trash', 'left-by-the-dead');
+  await mkdir(run);
+  const file = join(run, randomBlob(10).digest.hash);
+  await writeFile(file, randomBytes(100));
+  await utimes(file, 1_000_000_000, 1_000_000_000);
+}
+
+async function runsInTrash(volume: string): Promise<number> {
+  return (await readdir(join(volume, 'weir', 'trash'))).length;
+}
+
 /** Two servers on a volume: the janitor of the first works, that of the second waits and knows it. */
 async function workingAndWaiting(t: TestContext): Promise<[Weir, Weir]> {
   const volume = await freshVolume(t);
@@ -58,13 +71,9 @@ async function workingAndWaiting(t: TestContext): Promise<[Weir, Weir]> {
 void test('when the server whose janitor works is killed, that of another does, and finishes what it left', async (t) => {
   const [killed, other] = await workingAndWaiting(t);
   await killed.kill();
-  const run = join(killed.volume, 'weir', 'trash', 'left-by-the-dead');
-  await mkdir(run);
-  const file = join(run, randomBlob(10).digest.hash);
-  await writeFile(file, randomBytes(100));
-  await utimes(file, 1_000_000_000, 1_000_000_000);
+  await leaveInTrash(killed.volume);
   await eventually(() => works(other));
-  await eventually(async () => (await readdir(join(killed.volume, 'weir', 'trash'))).length === 0);
+  await eventually(async () => (await runsInTrash(killed.volume)) === 0);
   await eventually(async () => (await scraped(other.opsUrl, 'weir_evicted_blobs_total')) === 1);
 });
 
@@ -97,15 +106,9 @@ void test('a lock that makes no sense is taken when it stands still', async (t) 
 void test('where no lock can be had, the janitor works without', async (t) => {
   const volume = await freshVolume(t);
   await mkdir(join(volume, 'weir', 'janitor-lock'), { recursive: true });
-  const weir = await server(t, volume, { ...shortLease, QUOTA: '20e6' });
-  const clients = clientsAt(weir.pushAddress);
-  t.after(() => clients.close());
-  // Nine tenths of the quota and no upload that does not fit: whoever makes room now does it without being asked.
-  for (let count = 0; count < 9; count++) {
-    const blob = randomBlob(2 * 1024 * 1024);
-    await write(clients, uploadName(blob), blob.data);
-  }
-  await eventually(async () => (await scraped(weir.opsUrl, 'weir_evicted_blobs_total')) > 0);
+  const weir = await server(t, volume);
+  await leaveInTrash(volume);
+  await eventually(async () => (await runsInTrash(volume)) === 0);
   assert.match(weir.output(), /the lock of the janitor cannot be had/);
   assert.equal(await works(weir), false);
 });
