@@ -110,24 +110,18 @@ async function run(
   task: JanitorTask,
   tell: (steps: EvictionSteps) => void,
 ): Promise<JanitorAnswers[JanitorTask['kind']]> {
-  switch (task.kind) {
-    case 'evict':
-      return await evictOnce(layout, task.plan, tell);
-    case 'finish':
-      return finishAbandoned(layout, task.ages);
-    case 'records': {
-      const { anew, forMs, ages } = task;
-      records ??= recordTidier(layout, Date.now);
-      return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
-    }
-    case 'scrub':
-      return await goOnScrubbing(layout, task.startAt, task.charge);
-    case 'measure':
-      return {
-        folders: Object.fromEntries(task.prefixes.map((prefix) => [prefix, measureBlobs(layout, prefix)])),
-        rest: task.rest ? measureRest(layout) : undefined,
-      };
+  if (task.kind === 'evict') return await evictOnce(layout, task.plan, tell);
+  if (task.kind === 'finish') return finishAbandoned(layout, task.ages);
+  if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
+  if (task.kind === 'records') {
+    const { anew, forMs, ages } = task;
+    records ??= recordTidier(layout, Date.now);
+    return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
   }
+  return {
+    folders: Object.fromEntries(task.prefixes.map((prefix) => [prefix, measureBlobs(layout, prefix)])),
+    rest: task.rest ? measureRest(layout) : undefined,
+  };
 }
 
 // Walking a volume of millions of blobs would keep the event loop of the server busy for minutes.

@@ -13,7 +13,7 @@ export interface FoundFile {
 }
 
 /** Of the folders in one folder so many names are held at once; for the next ones it is read again. */
-const heldNames = 10_000;
+const heldNames = 5000;
 
 /** The regular files of a folder, in constant memory; none when it is not there. */
 export function* filesIn(folder: string): Generator<FoundFile> {

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { filesBelow, foldersBelow } from '../../src/store/folder-walk.ts';
 
 /** More than are held at once, twice. */
-const manyFolders = 23_000;
+const manyFolders = 11_000;
 
 function freshFolder(t: TestContext): string {
   const root = mkdtempSync(join(tmpdir(), 'weir-walk-'));
