@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { keepAsking, type PromiseTally } from '../support/promise-keeper.ts';
 import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { scraped } from '../support/scraped.ts';
+import { undoneAfter } from '../support/undone.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Clients, clientsAt } from '../support/wire.ts';
 
@@ -22,10 +23,10 @@ interface Server {
   stopped: boolean;
 }
 
-async function startServer(t: TestContext, volume: string): Promise<Server> {
+async function startServer(undone: ReturnType<typeof undoneAfter>, volume: string): Promise<Server> {
   const weir = await startWeir({ volume, env: settings });
   const server = { weir, clients: clientsAt(weir.pushAddress), stopped: false };
-  t.after(async () => {
+  undone(async () => {
     server.clients.close();
     if (server.stopped) process.kill(weir.pid, 'SIGCONT');
     await weir.stop();
@@ -75,8 +76,9 @@ async function stopForLong(servers: readonly Server[], random: () => number): Pr
 
 void test('a janitor that is stopped past its lock, in the middle of a pass, and goes on breaks no promise', async (t) => {
   const volume = await mkdtemp(join(tmpdir(), 'weir-stopped-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
-  const servers = [await startServer(t, volume), await startServer(t, volume)];
+  const undone = undoneAfter(t);
+  undone(() => rm(volume, { recursive: true, force: true }));
+  const servers = [await startServer(undone, volume), await startServer(undone, volume)];
   const tally: PromiseTally = { promises: 0, checked: 0, broken: [], refused: 0 };
   const ending = new AbortController();
   const asking = Array.from({ length: askers }, (_, index) => {

@@ -7,6 +7,7 @@ import { diskImage, type DiskImage, noDiskImage } from '../support/disk-image.ts
 import { eventually } from '../support/eventually.ts';
 import { testWith } from '../support/real-parts.ts';
 import { scraped } from '../support/scraped.ts';
+import { undoneAfter } from '../support/undone.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Clients, clientsAt, putBatch, randomBlob } from '../support/wire.ts';
 
@@ -92,12 +93,13 @@ for (const { kind, bytes } of [
 }
 
 void test('no ballast is made where none is wanted, and one that is there goes', async (t) => {
+  const undone = undoneAfter(t);
   const first = await startWeir({ env: { BALLAST_BYTES: '1e6' } });
-  t.after(() => first.stop());
+  undone(() => first.stop());
   const ballast = join(first.volume, 'weir', 'ballast');
   await eventually(async () => (await blocksOf(ballast)) >= 1e6);
   await first.kill();
   const second = await startWeir({ volume: first.volume, env: { BALLAST_BYTES: '0' } });
-  t.after(() => second.stop());
+  undone(() => second.stop());
   await eventually(async () => (await blocksOf(ballast)) === 0);
 });

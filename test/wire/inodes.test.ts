@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
 import { noSmallVolume, smallVolume } from '../support/small-volume.ts';
+import { undoneAfter } from '../support/undone.ts';
 import { startWeir } from '../support/weir.ts';
 import { clientsAt, putBatch, randomBlob } from '../support/wire.ts';
 
@@ -13,14 +14,15 @@ const uploads = 4000;
 describe('a volume with room for few files', { skip: noSmallVolume }, () => {
   test('takes more uploads than it can hold, because those go that were used longest ago', async (t) => {
     const volume = await smallVolume(64 * 1024 * 1024, inodes);
-    t.after(() => volume.unmount());
+    const undone = undoneAfter(t);
+    undone(() => volume.unmount());
     const weir = await startWeir({
       volume: volume.path,
       env: { LEASE_SECONDS: '0', HEAD_ROOM_MIN: '1e6', HEAD_ROOM_MAX: '1e6' },
     });
-    t.after(() => weir.stop());
+    undone(() => weir.stop());
     const clients = clientsAt(weir.pushAddress);
-    t.after(() => clients.close());
+    undone(() => clients.close());
     const batch = 100;
     for (let count = 0; count < uploads; count += batch) {
       const blobs = Array.from({ length: batch }, () => randomBlob(10));
