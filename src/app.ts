@@ -138,8 +138,10 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     renewing.stop();
     measurer?.stop();
     await others;
+    // What is under way in the thread is cut, and nobody complains of it.
+    const janitorEnded = janitor?.stop();
     await thread.stop();
-    await janitor?.stop();
+    await janitorEnded;
     watch.stop();
     await scrubber.stop();
     await volume.close();

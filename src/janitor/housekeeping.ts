@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
-import { ballastBytes, ballastSize, dropBallast, makeBallast } from '../store/ballast.ts';
+import { ballastBytes, ballastSize, forgoBallast, makeBallast } from '../store/ballast.ts';
 import type { TemporaryAges } from '../store/temporary-files.ts';
 import type { Volume } from '../store/volume.ts';
 import type { JanitorThread } from './janitor-thread.ts';
@@ -84,7 +84,7 @@ async function lookAfterBallast(parts: HousekeepingParts): Promise<void> {
   const wanted = ballastSize(totalBytes, space.quotaBytes, parts.ballastBytes);
   const there = await ballastBytes(layout);
   const { min, max } = space.headRoom(totalBytes);
-  if (wanted === 0) dropBallast(layout);
+  if (wanted === 0) await forgoBallast(layout);
   else if (there < wanted * 0.9 && freeBytes - wanted > (min + max) / 2) {
     await makeBallast(layout, wanted);
     logger.info('made the ballast, which is given up when the volume is completely full', { bytes: wanted });

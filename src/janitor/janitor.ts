@@ -15,7 +15,7 @@ import { startRecordTidying } from './record-tidying.ts';
 export interface Janitor {
   /** Lets the janitor of another server work; room for uploads is made still. */
   yield(): Promise<void>;
-  /** Resolves when nothing of it is under way. The thread has been stopped before. */
+  /** Resolves when nothing of it is under way, which takes the end of what the thread does: stop that meanwhile. */
   stop(): Promise<void>;
 }
 

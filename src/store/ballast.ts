@@ -65,8 +65,17 @@ export async function makeBallast(layout: Layout, bytes: number): Promise<void> 
   }
 }
 
+/** Removes it where none is wanted. */
+export async function forgoBallast(layout: Layout): Promise<void> {
+  try {
+    await discard(layout.ballast);
+  } catch (error) {
+    throw volumeError(error, 'removing the ballast');
+  }
+}
+
 /** Gives it up; false when there is none. Blocks its thread. */
-export function dropBallast(layout: Layout): boolean {
+function dropBallast(layout: Layout): boolean {
   try {
     unlinkSync(layout.ballast);
   } catch (error) {

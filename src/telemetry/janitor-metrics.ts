@@ -75,8 +75,14 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
   );
   // A rate needs its zero: series exist from the start.
   for (const outcome of outcomes) passes.inc({ outcome }, 0);
+  let wasHeld = false;
   return {
-    janitorLock: (held) => lock.set(held ? 1 : 0),
+    janitorLock(held) {
+      lock.set(held ? 1 : 0);
+      // What another janitor sees from now on, this one does not know.
+      if (wasHeld && !held) for (const seen of [runs, ballast, waiting]) seen.set(0);
+      wasHeld = held;
+    },
     evictionPass(now) {
       running.set(now === 'began' ? 1 : 0);
       if (now === 'began') return;
