@@ -13,7 +13,8 @@ import { type Clients, clientsAt } from '../support/wire.ts';
 
 const mebibyte = 1024 * 1024;
 const leaseMs = 6000;
-const settings = { LEASE_SECONDS: String(leaseMs / 1000), QUOTA: String(12 * mebibyte) };
+/** So little that all that may go goes, and uploads have to wait for that. */
+const settings = { LEASE_SECONDS: String(leaseMs / 1000), QUOTA: String(3 * mebibyte) };
 const rounds = sized({ short: 1, long: 40 });
 const askers = 4;
 

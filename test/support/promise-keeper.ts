@@ -41,7 +41,7 @@ export async function keepAsking(options: PromiseKeeperOptions, signal: AbortSig
     tally.promises += blobs.length;
     const until = askedAt + leaseMs;
     for (const blob of blobs) {
-      due.push({ blob, until, lookAt: askedAt + leaseMs * (0.3 + 0.55 * random()) });
+      due.push({ blob, until, lookAt: askedAt + leaseMs * (0.6 + 0.35 * random()) });
       const found = known.find((one) => one.blob.digest.hash === blob.digest.hash);
       if (found === undefined) known.push({ blob, until });
       else found.until = until;
