@@ -48,8 +48,15 @@ export function janitorLock(layout: Layout): JanitorLock {
     return performance.now() - other.since < takeOverAfterMs;
   }
 
+  function holds(): boolean {
+    return renewedAt !== undefined && performance.now() - renewedAt < takeOverAfterMs;
+  }
+
   async function claim(handle: FileHandle): Promise<boolean> {
+    const askedAt = performance.now();
     const found = await readClaim(handle);
+    // A process that stood still since it asked knows nothing: it looks again.
+    if (performance.now() - askedAt > renewEveryMs) return holds();
     if (found !== '' && !isOurs(found) && isAlive(found)) {
       renewedAt = undefined;
       return false;
@@ -62,7 +69,7 @@ export function janitorLock(layout: Layout): JanitorLock {
   }
 
   return {
-    holds: () => renewedAt !== undefined && performance.now() - renewedAt < takeOverAfterMs,
+    holds,
     async keep() {
       try {
         return await withClaim(layout.janitorLock, constants.O_CREAT, claim);

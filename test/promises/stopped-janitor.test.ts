@@ -72,7 +72,6 @@ async function stopForLong(servers: readonly Server[], random: () => number): Pr
   });
   process.kill(working.weir.pid, 'SIGCONT');
   working.stopped = false;
-  await eventually(async () => !(await is(working, 'weir_janitor_lock_held')));
 }
 
 void test('a janitor that is stopped past its lock, in the middle of a pass, and goes on breaks no promise', async (t) => {
