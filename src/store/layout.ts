@@ -23,6 +23,9 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/usage/<uuid>         what a server tells the others of what it writes
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
+ *     <root>/weir/janitor-lock         which server's janitor works, and a number that it counts up
+ *     <root>/weir/ballast              takes room, to be given up when there is no other
+ *     <root>/weir/incomplete           records that were seen incomplete, and when first
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
@@ -41,6 +44,10 @@ export interface Layout {
   readonly version: string;
   /** How far the background scrub is (scrub-state.ts). */
   readonly scrub: string;
+  readonly janitorLock: string;
+  readonly ballast: string;
+  /** Records that were seen incomplete (incomplete-observations.ts). */
+  readonly incomplete: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
@@ -99,6 +106,9 @@ export function layoutOf(root: string): Layout {
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
     scrub: join(own, 'scrub'),
+    janitorLock: join(own, 'janitor-lock'),
+    ballast: join(own, 'ballast'),
+    incomplete: join(own, 'incomplete'),
     processes: join(own, 'processes'),
     usage: join(own, 'usage'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],

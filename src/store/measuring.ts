@@ -1,4 +1,5 @@
-import { evictableBlobs, filesBelow, sizeOnDisk } from './evictable.ts';
+import { evictableBlobs, sizeOnDisk } from './evictable.ts';
+import { filesBelow } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
 import type { MeasuredBytes } from './used-bytes.ts';
 

@@ -53,7 +53,10 @@ export function volumeRecords(
   async function bringBack(path: string): Promise<boolean> {
     for (const run of await calls.names(layout.trash)) {
       try {
-        await calls.link(join(layout.trash, run, recordTrashName(layout, path)), path);
+        const trashed = join(layout.trash, run, recordTrashName(layout, path));
+        // As with blobs (trash.ts): a janitor that moves it again must see that somebody needs it.
+        if (!(await calls.refresh(trashed, Date.now()))) continue;
+        await calls.link(trashed, path);
         return true;
       } catch (error) {
         if (!isAbsent(error)) throw error;

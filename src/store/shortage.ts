@@ -14,8 +14,10 @@ export interface Shortage {
   readonly lackingBytes: number | undefined;
 }
 
-/** Folders, references and temporary files need inodes too. */
-const inodesKeptFree = 1000;
+/** Uploads are refused below: folders, references and temporary files need inodes too. */
+export function inodesKeptFree(totalInodes: number): number {
+  return Math.min(1000, totalInodes / 10);
+}
 
 /** What stands against so many bytes more, when the cache takes `usedBytes` of its quota. */
 export function shortOfQuota(bytes: number, quotaBytes: number, usedBytes: number): Shortage | undefined {
@@ -54,7 +56,7 @@ export function shortOfDisk(
     const sentence = `no room for ${bytes} bytes: the volume has ${free} of ${totalBytes} bytes free, of which ${Math.round(keptFree)} stay free (HEAD_ROOM_MIN)`;
     return { sentence, lackingBytes: bytes - left };
   }
-  if (totalInodes > 0 && freeInodes - taken.files < Math.min(inodesKeptFree, totalInodes / 10)) {
+  if (totalInodes > 0 && freeInodes - taken.files < inodesKeptFree(totalInodes)) {
     const sentence = `no room for another file: the volume has ${freeInodes} of ${totalInodes} inodes free`;
     return { sentence, lackingBytes: 0 };
   }

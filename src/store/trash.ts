@@ -10,7 +10,11 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  * Whoever needs one takes it from there; this file is how.
  */
 
-/** Gives a blob its place back from one of the runs (the folders of the trash); true when it is there now. Linking sets ctime, which renews the lease. */
+/**
+ * Gives a blob its place back from one of the runs (the folders of the trash); true when it is there now. Its times
+ * renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked at the
+ * blob before all this and moves it only now, could not see in its trash that somebody needs it.
+ */
 export async function bringBack(
   calls: FileCalls,
   layout: Layout,
@@ -19,7 +23,9 @@ export async function bringBack(
 ): Promise<boolean> {
   for (const run of runs) {
     try {
-      await calls.link(layout.trashed(run, name), layout.blob(name));
+      const trashed = layout.trashed(run, name);
+      if (!(await calls.refresh(trashed, Date.now()))) continue;
+      await calls.link(trashed, layout.blob(name));
       return true;
     } catch (error) {
       // On a volume that became read-only it stays where it is, and readers find it there.
