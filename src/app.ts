@@ -13,6 +13,7 @@ import { startBackgroundScrub } from './janitor/background-scrub.ts';
 import { startEvictor } from './janitor/evictor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
+import { sweepQuarantine } from './janitor/quarantine-sweeper.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
@@ -83,8 +84,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     observer,
     logger,
   );
-  const scrubber = doubtScrubber(volume.layout, observer, logger);
-  doubt = (blob) => scrubber.doubt(blob);
   const watch = startVolumeWatch(volume, logger);
   metrics.watchVolume({
     usage: () => volume.space.usage(),
@@ -95,11 +94,13 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const thread = janitorThread(volume.layout.root);
   const measurer =
     options.volume.quotaBytes === undefined ? undefined : startMeasurer(thread, volume.space, logger);
-  // Where nobody can push, nothing may be removed either.
+  // Where nobody can push, nothing may be removed either, and nothing set aside.
   const evictor = options.listeners.some(({ role }) => role === 'push')
     ? startEvictor(volume, lease, thread, observer, logger)
     : undefined;
   const canPush = [...options.listeners, ...options.httpListeners].some(({ role }) => role === 'push');
+  const scrubber = canPush ? doubtScrubber(volume.layout, observer, logger) : undefined;
+  doubt = (blob) => scrubber?.doubt(blob);
   const bytesPerSecond = options.scrubBytesPerSecond;
   const scrub =
     canPush && bytesPerSecond > 0
@@ -109,6 +110,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
   const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
+  const quarantine = canPush
+    ? every(sweepEveryMs, () => sweepQuarantine(volume, clock, logger), logger)
+    : undefined;
 
   const health = HealthState();
   let draining = false;
@@ -128,13 +132,14 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     sweeping.stop();
+    quarantine?.stop();
     renewing.stop();
     measurer?.stop();
     await scrubEnded;
     await thread.stop();
     await evictor?.stop();
     watch.stop();
-    await scrubber.stop();
+    await scrubber?.stop();
     await volume.close();
     ops?.close();
     ops?.closeAllConnections();

@@ -24,6 +24,7 @@ import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
+import { leasesWithoutWrongBytes, seenBytes } from './seen-bytes.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
@@ -81,9 +82,13 @@ export async function openVolume(
   await makeRoot(layout);
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
-  const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
+  const seen = seenBytes(options.leaseMs);
+  const leases = leasesWithoutWrongBytes(
+    fileTimeLeases(calls, layout, options.coalesceMs, clock, observer),
+    seen,
+  );
   const space = await measuredSpace(layout.root, options, clock, observer);
-  const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
+  const blobs = volumeBlobStore(calls, layout, leases, seen, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
     layout,
     space,
