@@ -7,6 +7,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
+import { blobName, emptyDigests } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { instantOf } from '../core/instant.ts';
 import { withReferenceAssets } from '../core/reference-assets.ts';
@@ -174,10 +175,14 @@ async function checkVersion(layout: Layout): Promise<void> {
   }
 }
 
-/** Does what every upload does, with the blob that has no bytes. */
+/** Does what every upload does, with the blob that has no bytes. Those of other functions are made so that nobody who asks for one has to. */
 async function checkWritable(calls: FileCalls, layout: Layout): Promise<void> {
   try {
     await publishEmptyBlob(calls, layout);
+    for (const digest of emptyDigests) {
+      if ((await calls.stat(layout.blob(blobName(digest)))) === undefined)
+        await publishEmptyBlob(calls, layout, digest);
+    }
   } catch (error) {
     throw volumeError(error, 'trying to write a file');
   }
