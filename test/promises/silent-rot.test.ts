@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { lstat, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { split } from '../support/chunk-calls.ts';
 import { diskImage, noDiskImage } from '../support/disk-image.ts';
 import { eventually } from '../support/eventually.ts';
 import { figure } from '../support/promise-size.ts';
@@ -12,6 +14,7 @@ import { startWeir } from '../support/weir.ts';
 import {
   clientsAt,
   downloadName,
+  failure,
   findMissing,
   randomBlob,
   read,
@@ -45,16 +48,16 @@ async function rotBelow(path: string, imageFile: string): Promise<void> {
   await image.close();
 }
 
-test('what rots unnoticed is given out no longer than a lease after it was verified', async (t) => {
-  if (noDiskImage !== false) return t.skip(noDiskImage);
+/** A blob that a server has seen to be right, and that has rotted since, without any trace. */
+async function rottedUnnoticed(t: TestContext, env: Record<string, string>) {
   const image = await diskImage({ kind: 'ext4', bytes: 64 * 1024 * 1024 });
-  t.after(() => image.remove());
   const volume = join(image.path, 'volume');
-  const weir = await startWeir({ volume, env: { LEASE_SECONDS: `${leaseSeconds}` } });
+  const weir = await startWeir({ volume, env });
   const clients = clientsAt(weir.pushAddress);
   t.after(async () => {
     clients.close();
     await weir.stop();
+    await image.remove();
   });
   const blob = randomBlob(size);
   const right = Buffer.from(blob.data);
@@ -69,16 +72,31 @@ test('what rots unnoticed is given out no longer than a lease after it was verif
     execFileSync('dd', [`if=${path}`, 'iflag=nocache', 'count=0'], { stdio: 'ignore' });
     return !(await readFile(path)).equals(right);
   });
+  return { clients, blob, right };
+}
 
+test('what rots unnoticed is given out no longer than a lease after it was verified', async (t) => {
+  if (noDiskImage !== false) return t.skip(noDiskImage);
+  const { clients, blob, right } = await rottedUnnoticed(t, { LEASE_SECONDS: `${leaseSeconds}` });
   let given = 0;
   await eventually(async () => {
-    return await read(clients, downloadName(blob)).then(
-      () => ++given < 0,
+    const refused = await read(clients, downloadName(blob)).then(
+      () => false,
       () => true,
     );
+    if (!refused) given++;
+    return refused;
   });
   assert.deepEqual(await findMissing(clients, [blob.digest]), [blob.digest.hash]);
   await write(clients, uploadName(blob), blob.data);
   assert.deepEqual(await read(clients, downloadName(blob)), right);
   figure(t, { leaseSeconds, givenBeforeItShowed: given });
+});
+
+test('chunks are never those of a blob that has rotted unnoticed', async (t) => {
+  if (noDiskImage !== false) return t.skip(noDiskImage);
+  const { clients, blob } = await rottedUnnoticed(t, {});
+  const { status, message } = await failure(split(clients, blob.digest));
+  assert.equal(status, 'NOT_FOUND');
+  assert.match(message, /damaged/);
 });
