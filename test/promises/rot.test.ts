@@ -77,6 +77,11 @@ async function assertSetAside(volume: string, stored: Stored): Promise<void> {
   );
 }
 
+/** How one of them is to be stored. A server that needs no body hangs up on who sends one: then nobody can tell what it said. */
+function someUpload(stored: Stored, random: Random) {
+  return isEmpty(stored) ? uploads.BatchUpdateBlobs : oneOf(uploads, random);
+}
+
 /** Reads all of these blobs in every way, or in some. */
 async function readAll(
   reader: Reader,
@@ -108,7 +113,11 @@ async function missingOf(clients: Clients, blobs: readonly Stored[]): Promise<St
 /** Stores them again, each in one of the ways, and fails unless each can be read then, by everybody and at once. */
 async function heal(weir: Weir, clients: Clients, blobs: readonly Stored[], random: Random): Promise<void> {
   const reader = readerAt(weir, 'pull');
-  const tasks = blobs.map((stored) => ({ stored, upload: oneOf(uploads, random), way: oneOf(ways, random) }));
+  const tasks = blobs.map((stored) => ({
+    stored,
+    upload: someUpload(stored, random),
+    way: oneOf(ways, random),
+  }));
   await pMap(
     tasks,
     async ({ stored, upload, way }) => {
@@ -139,7 +148,7 @@ void test('no damaged blob is given out whole; all are found in a pass, and heal
     const all = [...bad, ...good];
 
     await serving(volume, {}, async (weir, clients) => {
-      await pMap(all, (stored) => oneOf(uploads, random)(weir, clients, stored), { concurrency: atOnce });
+      await pMap(all, (stored) => someUpload(stored, random)(weir, clients, stored), { concurrency: atOnce });
       // What it has seen to be right once must not blind it later.
       const first = readerAt(weir, 'push');
       await readAll(first, [...bad.slice(0, damages / 2), ...good], ['Read']);
@@ -219,7 +228,7 @@ void test('the same reading catches a server that sends files as they are', asyn
   const volume = await freshVolume(t);
   const blobs = (await someBlobs(spared, random)).filter(({ hashing }) => hashing === 'sha256');
   await serving(volume, {}, async (weir, clients) => {
-    await pMap(blobs, (stored) => oneOf(uploads, random)(weir, clients, stored), { concurrency: atOnce });
+    await pMap(blobs, (stored) => someUpload(stored, random)(weir, clients, stored), { concurrency: atOnce });
   });
   for (const stored of blobs) await damageFile(fileOf(volume, stored), random);
   const socketPath = join(volume, 'naive.sock');

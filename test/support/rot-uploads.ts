@@ -39,7 +39,7 @@ async function put(weir: Weir, { blob, hashing }: Stored, chunked: boolean): Pro
 }
 
 /** All ways to store a blob. */
-export const uploads: Readonly<Record<string, Upload>> = {
+export const uploads = {
   BatchUpdateBlobs: (_weir, clients, stored) =>
     stored.blob.data.length > mostInBatch ? writeIt(clients, stored) : batch(clients, stored, 0),
   'BatchUpdateBlobs, zstd': (_weir, clients, stored) =>
@@ -60,7 +60,7 @@ export const uploads: Readonly<Record<string, Upload>> = {
     const digests = chunks.map(({ digest }) => digest);
     await splice(clients, blob.digest, digests, { digestFunction: digestFunctionOf(hashing) });
   },
-};
+} satisfies Readonly<Record<string, Upload>>;
 
 async function writeIt(clients: Clients, stored: Stored): Promise<void> {
   await write(clients, `uploads/${randomUUID()}/${blobsName(stored)}`, stored.blob.data);
