@@ -1,6 +1,6 @@
 // R7, for what is found by a key: a damaged record is no answer, never another one, and the next push heals it.
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import pMap from 'p-map';
@@ -21,7 +21,7 @@ import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { damageFile } from '../support/rot-corpus.ts';
 import { served, type Served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
-import { putBatch, randomBlob } from '../support/wire.ts';
+import { failure, putBatch, randomBlob } from '../support/wire.ts';
 
 const { rounds, ofKind } = sized({ short: { rounds: 5, ofKind: 4 }, long: { rounds: 80, ofKind: 6 } });
 const atOnce = 8;
@@ -183,5 +183,24 @@ void describe('what is found by a key', () => {
     }
     assert.ok(figures.notFound > figures.right, JSON.stringify(figures));
     figure(t, figures);
+  });
+
+  test('is not told from the text of a record that has another letter', async () => {
+    const { result, ...whole } = await sampleAction();
+    const stderrRaw = Buffer.from('error: the compiler says what is wrong');
+    const sample = { ...whole, result: { ...result, stderrDigest: undefined, stderrRaw } };
+    await putBlobs(site.push, sample.blobs.values());
+    await updateAction(site.push, sample);
+    assert.deepEqual((await getAction(site.pull, sample)).stderrRaw, stderrRaw);
+    const { hash } = sample.actionDigest;
+    const path = join(site.weir.volume, 'weir', 'ac', '=', 'sha256', hash.slice(0, 2), hash.slice(2));
+    const record = await readFile(path);
+    const at = record.indexOf(stderrRaw);
+    assert.ok(at > 0);
+    record.write('E', at);
+    await writeFile(path, record);
+    assert.equal((await failure(getAction(site.pull, sample))).status, 'NOT_FOUND');
+    await updateAction(site.push, sample);
+    assert.deepEqual((await getAction(site.pull, sample)).stderrRaw, stderrRaw);
   });
 });
