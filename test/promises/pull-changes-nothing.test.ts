@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { eventually } from '../support/eventually.ts';
 import { type FolderState, folderState } from '../support/fuzz-folder.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
+import { withoutOwnWork } from '../support/own-work.ts';
 import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { requestsAbout } from '../support/pull-requests.ts';
 import { fill, type Filled, pullListener, type Site, tokenOnPushListener } from '../support/pull-site.ts';
@@ -106,33 +107,23 @@ async function storm(site: Site, subjects: Filled): Promise<{ calls: number; req
   return sent;
 }
 
+const stateOf = async (volume: string) => withoutOwnWork(await folderState(volume, false));
+
 /** What one has and the other has not, or otherwise. */
 function differences(one: FolderState, other: FolderState): string[] {
   const paths = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
   return paths.filter((path) => one[path] !== other[path]);
 }
 
-/** Waits until the volume is in this state; else fails with what is not. A server tries now and then whether it can write, without a trace. */
+/** Waits until the volume is in this state; else fails with what is not. */
 async function assertState(volume: string, expected: FolderState): Promise<void> {
   let different: string[] = [];
   const isSame = async () => {
-    different = differences(expected, await folderState(volume, false));
+    different = differences(expected, await stateOf(volume));
     return different.length === 0;
   };
   await eventually(isSame).catch(() => {});
   assert.deepEqual(different, []);
-}
-
-/** The state when nobody is just trying whether the volume can be written. */
-async function stillState(volume: string): Promise<FolderState> {
-  for (;;) {
-    const [one, other] = [await folderState(volume, false), await folderState(volume, false)];
-    if (
-      differences(one, other).length === 0 &&
-      !Object.keys(one).some((path) => /^tmp\/weir-(?!kept)/.test(path))
-    )
-      return one;
-  }
 }
 
 const sites: Record<string, () => Promise<Site>> = {
@@ -153,7 +144,7 @@ for (const [where, start] of Object.entries(sites)) {
     void test('leaves the volume as it is, whatever is called there and by whom', async (t) => {
       const { site, subjects } = await startFilled(t);
       const { volume } = site.weir;
-      const before = await stillState(volume);
+      const before = await stateOf(volume);
       const sent = await storm(site, subjects);
       await assertState(volume, before);
       assert.doesNotMatch(
@@ -166,7 +157,7 @@ for (const [where, start] of Object.entries(sites)) {
 
       // The same look sees a change.
       await putBatch(site.push, [randomBlob(10)]);
-      assert.notDeepEqual(await folderState(volume, false), before);
+      assert.notDeepEqual(await stateOf(volume), before);
     });
 
     void test('is refused each write by its name, with what to use in its place', async (t) => {
@@ -194,7 +185,7 @@ void test('all that follows from pulling a damaged blob is that it is set aside 
   for (const blob of [...damaged, ...others]) await write(site.push, uploadName(blob), blob.data);
   const bad = (blob: Blob) => Buffer.from(blob.data).fill(7, 2);
   for (const blob of damaged) await writeFile(blobFile(volume, blob), bad(blob));
-  const before = await stillState(volume);
+  const before = await stateOf(volume);
 
   const below = (path: string) => path.slice(volume.length + 1);
   const moved = damaged.map(

@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
 import { fsck } from '../support/fsck.ts';
 import { ask } from '../support/http-cache.ts';
+import { withoutOwnWork } from '../support/own-work.ts';
 import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { below, damageFile, someBlobs, type Stored } from '../support/rot-corpus.ts';
 import { readBy, type Reader, readerAt, type Verdict, ways } from '../support/rot-reads.ts';
@@ -60,11 +61,7 @@ const oneOf = <T>(choices: Readonly<Record<string, T>>, random: Random): T => {
   return all[below(all.length, random)] as T;
 };
 
-/** All that is on a volume, but for what a server tries now and then to see whether it can write. */
-async function stateOf(volume: string) {
-  const state = await folderState(volume, false);
-  return Object.fromEntries(Object.entries(state).filter(([path]) => !path.startsWith('tmp/')));
-}
+const stateOf = async (volume: string) => withoutOwnWork(await folderState(volume, false));
 
 /** The empty blob is made anew by whoever finds that it is not there. */
 async function assertSetAside(volume: string, stored: Stored): Promise<void> {
