@@ -13,6 +13,7 @@ import { startBackgroundScrub } from './janitor/background-scrub.ts';
 import { startJanitor } from './janitor/janitor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
+import { sweepQuarantine } from './janitor/quarantine-sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
@@ -54,6 +55,7 @@ export interface App {
 
 const hour = 3_600_000;
 const spaceEveryMs = 30_000;
+const quarantineEveryMs = 30_000;
 /** A touch is skipped for this part of the lease; eviction adds it back. */
 const coalesceShare = 6;
 /** For calls that were cut to put their files away. */
@@ -88,8 +90,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     observer,
     logger,
   );
-  const scrubber = doubtScrubber(volume.layout, observer, logger);
-  doubt = (blob) => scrubber.doubt(blob);
   distrustLeases = () => volume.distrustLeases();
   const watch = startVolumeWatch(volume, logger);
   metrics.watchVolume({
@@ -105,7 +105,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const { indexOnly } = options.volume;
   const { ballastBytes } = options;
   const temporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
-  // Where nobody can push, nothing may be removed either.
+  // Where nobody can push, nothing may be removed either, and nothing set aside.
   const janitor = canPush
     ? startJanitor({
         volume,
@@ -119,6 +119,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
         logger,
       })
     : undefined;
+  const scrubber = canPush ? doubtScrubber(volume.layout, observer, logger) : undefined;
+  doubt = (blob) => scrubber?.doubt(blob);
   const bytesPerSecond = options.scrubBytesPerSecond;
   const scrub =
     canPush && bytesPerSecond > 0
@@ -127,6 +129,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const renewing = every(hour, () => volume.renewMark(), logger);
 
   const renewingSpace = every(spaceEveryMs, () => volume.space.renew(), logger);
+  const quarantine = canPush
+    ? every(quarantineEveryMs, () => sweepQuarantine(volume, clock, logger), logger)
+    : undefined;
 
   const health = HealthState();
   let draining = false;
@@ -144,6 +149,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     const others = Promise.all([janitor?.yield(), scrub?.stop()]);
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
+    quarantine?.stop();
     renewing.stop();
     renewingSpace.stop();
     measurer?.stop();
@@ -153,7 +159,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await thread.stop();
     await janitorEnded;
     watch.stop();
-    await scrubber.stop();
+    await scrubber?.stop();
     await volume.close();
     ops?.close();
     ops?.closeAllConnections();

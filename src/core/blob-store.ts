@@ -50,6 +50,12 @@ export interface BlobStore {
   verify(digest: Digest): Promise<void>;
 
   /**
+   * Whether an upload of it would add nothing: it is here, leased, and its bytes are right, which is looked at if
+   * need be. Whoever sends a blob may be the one who can heal it. Rejects as read() does when nobody can tell.
+   */
+  has(digest: Digest): Promise<boolean>;
+
+  /**
    * Where a server that has the volume mounted may read the blob for itself: a path below the volume's root.
    * Only for a large blob whose bytes are known to be right already, in a file that everybody may read;
    * undefined for all others, which read() gives. The blob is leased.

@@ -1,5 +1,11 @@
 import { CacheError } from './cache-error.ts';
-import { type DigestFunction, digestFunctionFor, digestFunctionNamed, isHashOf } from './digest-function.ts';
+import {
+  type DigestFunction,
+  digestFunctionFor,
+  digestFunctionNamed,
+  digestFunctions,
+  isHashOf,
+} from './digest-function.ts';
 
 declare const validated: unique symbol;
 
@@ -106,6 +112,11 @@ export function isEmptyBlob({ digestFunction, hash, sizeBytes }: Digest): boolea
 
 /** The blob of no bytes, as BuildStream names it. */
 export const emptyDigest: Digest = digestOf(emptyHashes.sha256, 0);
+
+/** The same by all digest functions. */
+export const emptyDigests: readonly Digest[] = digestFunctions.map((name) =>
+  digestOf(emptyHashes[name], 0, name),
+);
 
 /** Text from a request, cut short and without control characters, fit for a message or a log line. */
 export function quote(text: string): string {

@@ -42,16 +42,8 @@ export function blobRequests(blobs: BlobStore, intakes: BlobIntakes, observer: O
   }
 
   async function isHere({ name }: BlobPath, digest: Digest | undefined): Promise<boolean> {
-    if (digest !== undefined) return (await blobs.findMissing([digest])).length === 0;
-    const found = await blobs.find(name);
-    if (found === undefined) return false;
-    return await blobs.verify(found).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof CacheError && error.kind === 'not-found') return false;
-        throw error;
-      },
-    );
+    const sought = digest ?? (await blobs.find(name));
+    return sought !== undefined && (await blobs.has(sought));
   }
 
   async function putAnnounced(exchange: Exchange, digest: Digest): Promise<void> {

@@ -16,7 +16,7 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
   /** Undefined when there is nothing to receive, for the blob is here. */
   async function begin(first: WriteRequest, { digest }: ResourceName): Promise<Upload | undefined> {
     const offset = wireOffset(first.writeOffset, 'write_offset');
-    if ((await blobs.findMissing([digest])).length === 0) return undefined;
+    if (await blobs.has(digest)) return undefined;
     if (offset > digest.sizeBytes) {
       throw new CacheError(
         'failed-precondition',

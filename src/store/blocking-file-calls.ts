@@ -83,15 +83,15 @@ function readSmall(path: string, size: number): SmallFile | undefined {
   try {
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) return undefined;
-    if (stats.size !== size) return { size: stats.size, bytes: undefined };
+    if (stats.size !== size) return { stats, bytes: undefined };
     const bytes = Buffer.allocUnsafeSlow(size);
     let done = 0;
     while (done < size) {
       const count = readSync(descriptor, bytes, done, size - done, done);
-      if (count === 0) return { size: done, bytes: undefined };
+      if (count === 0) return { stats, bytes: undefined };
       done += count;
     }
-    return { size, bytes };
+    return { stats, bytes };
   } finally {
     closeSync(descriptor);
   }

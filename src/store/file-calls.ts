@@ -8,7 +8,7 @@ export type Answer<T> = T | Promise<T>;
 
 /** What a small file holds; `bytes` only when it has the size that was asked for. */
 export interface SmallFile {
-  readonly size: number;
+  readonly stats: Stats;
   readonly bytes: Uint8Array | undefined;
 }
 

@@ -29,13 +29,18 @@ export function fileIdentity(stats: Stats): string {
   return `${stats.ino}:${stats.birthtimeMs}`;
 }
 
+/** Tells a file from itself after any change: a write, a truncation, a touch, a new link. Only rot on the disk leaves it as it is. */
+export function contentIdentity(stats: Stats): string {
+  return `${fileIdentity(stats)}:${stats.size}:${stats.ctimeMs}`;
+}
+
 /** Facts about files that stay true as long as the file is the same one; old ones are forgotten. */
 export class KnownFiles {
   readonly #known: LRUCache<string, string>;
 
-  /** An entry costs about 200 bytes. */
-  constructor(maxEntries: number) {
-    this.#known = new LRUCache({ max: maxEntries });
+  /** An entry costs about 200 bytes. It is forgotten after `trustMs` milliseconds, if that is given. */
+  constructor(maxEntries: number, trustMs = 0) {
+    this.#known = new LRUCache({ max: maxEntries, ttl: trustMs });
   }
 
   has(name: BlobName, identity: string): boolean {

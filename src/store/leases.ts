@@ -13,6 +13,7 @@ import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
 import { publishEmptyBlob } from './publish.ts';
+import type { SeenBytes } from './seen-bytes.ts';
 import { bringBack } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 
@@ -61,9 +62,12 @@ export interface LeaseParts {
   readonly clock: Clock;
   readonly observer: Observer;
   readonly memory: LeaseMemory;
+  /** A blob whose bytes were wrong is absent from then on: an upload replaces its file, and nothing has to be moved for that. */
+  readonly seen: Pick<SeenBytes, 'wereWrong'>;
 }
 
-export function fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory }: LeaseParts): Leases {
+export function fileTimeLeases(parts: LeaseParts): Leases {
+  const { calls, layout, coalesceMs, clock, observer, memory, seen } = parts;
   // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
   const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
   const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
@@ -106,7 +110,7 @@ export function fileTimeLeases({ calls, layout, coalesceMs, clock, observer, mem
       }
       await findElsewhere(digests, found);
       for (const [index, digest] of digests.entries()) {
-        const stats = ofRightSize(digest, found[index]);
+        const stats = unlessWrong(blobName(digest), ofRightSize(digest, found[index]));
         found[index] = stats;
         if (stats !== undefined) memory.promised(digest, restMs(stats));
         else if (memory.isBroken(digest)) await notFound(digest);
@@ -160,7 +164,7 @@ export function fileTimeLeases({ calls, layout, coalesceMs, clock, observer, mem
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
     try {
-      const stats = (await touchFile(layout.blob(name))) ?? (await touchElsewhere(name));
+      const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await touchElsewhere(name)));
       if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
       return stats;
     } catch (error) {
@@ -172,6 +176,10 @@ export function fileTimeLeases({ calls, layout, coalesceMs, clock, observer, mem
     // Of all sizes, only the empty blob's matters here.
     const isHere = await isBack(ofSize(name, 0), await calls.names(layout.trash));
     return isHere ? await touchFile(layout.blob(name)) : undefined;
+  }
+
+  function unlessWrong(name: BlobName, stats: Stats | undefined): Stats | undefined {
+    return stats !== undefined && seen.wereWrong(name, stats) ? undefined : stats;
   }
 
   function ofRightSize(digest: Digest, stats: Stats | undefined): Stats | undefined {

@@ -30,10 +30,10 @@ export function pooledFileCalls(): FileCalls {
       if (handle === undefined) return undefined;
       try {
         const stats = await handle.stat();
-        if (stats.size !== size) return { size: stats.size, bytes: undefined };
+        if (stats.size !== size) return { stats, bytes: undefined };
         const bytes = Buffer.allocUnsafeSlow(size);
         const count = await readFully(handle, bytes, 0);
-        return count === size ? { size, bytes } : { size: count, bytes: undefined };
+        return { stats, bytes: count === size ? bytes : undefined };
       } finally {
         await handle.close();
       }

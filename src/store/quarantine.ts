@@ -1,7 +1,10 @@
 import { linkSync, lstatSync, mkdirSync, renameSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { type BlobName, blobNameParts } from '../core/digest.ts';
-import { openUnnoticed } from './durable-file.ts';
+import { lstat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { type BlobName, blobNameParts, parseBlobName } from '../core/digest.ts';
+import { entriesIn } from './blob-files.ts';
+import { discard, openUnnoticed } from './durable-file.ts';
 import { hashInPieces } from './hashing.ts';
 import type { Layout } from './layout.ts';
 import { errnoOf, isAbsent, volumeError } from './volume-error.ts';
@@ -69,4 +72,67 @@ export function moveUnlessReplaced(path: string, target: string, ino: number): b
   }
   unlinkSync(target);
   return false;
+}
+
+/** How much may be in the quarantine, and for how long. */
+export interface QuarantineBounds {
+  /** Since it was set aside. Milliseconds. */
+  readonly ageMs: number;
+  /** On disk; of more than that, what came first goes first. */
+  readonly bytes: number;
+}
+
+interface SetAside {
+  readonly path: string;
+  readonly bytes: number;
+  /** When it was moved: that changes its ctime. */
+  readonly since: number;
+}
+
+/** No more files than these are kept, so that a look at them stays cheap. */
+const mostSetAside = 10_000;
+
+/** Removes what is too old or too much. Returns how much that was. */
+export async function emptyQuarantine(
+  layout: Layout,
+  bounds: QuarantineBounds,
+  clock: Clock,
+): Promise<{ blobs: number; bytes: number }> {
+  const removed = { blobs: 0, bytes: 0 };
+  const kept: SetAside[] = [];
+  const remove = async ({ path, bytes }: SetAside) => {
+    await discard(path);
+    removed.blobs++;
+    removed.bytes += bytes;
+  };
+  try {
+    for await (const { name } of entriesIn(layout.quarantine)) {
+      const found = await setAside(join(layout.quarantine, name));
+      if (found === undefined) continue;
+      if (clock() - found.since > bounds.ageMs || kept.length >= 2 * mostSetAside) await remove(found);
+      else kept.push(found);
+    }
+    kept.sort((one, other) => other.since - one.since);
+    let [files, bytes] = [0, 0];
+    for (const each of kept) {
+      files++;
+      bytes += each.bytes;
+      if (files > mostSetAside || bytes > bounds.bytes) await remove(each);
+    }
+  } catch (error) {
+    throw volumeError(error, 'emptying the quarantine');
+  }
+  return removed;
+}
+
+/** Undefined for what is gone, and for what no server has put there. */
+async function setAside(path: string): Promise<SetAside | undefined> {
+  if (parseBlobName(basename(path)) === undefined) return undefined;
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() ? { path, bytes: stats.blocks * 512, since: stats.ctimeMs } : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
 }

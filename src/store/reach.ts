@@ -6,6 +6,7 @@ import { treeShape } from './directory-entries.ts';
 import type { Durability, FoundBlob } from './durability.ts';
 import { readMessage } from './stored-messages.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';
+import { directoriesIn } from './tree-directories.ts';
 import type { CheckedTree, Reach, Trees } from './trees.ts';
 import type { TreeKind, WholeTrees } from './whole-trees.ts';
 
@@ -40,8 +41,8 @@ export function reachChecker(
       bytes += treeDigest.sizeBytes;
       if (bytes > treeBounds.totalDirectoryBytes)
         throw beyond(`more than ${treeBounds.totalDirectoryBytes} bytes of directories`);
-      const { root, children } = await readMessage(blobs, treeDigest, Tree, treeShape, 'Tree');
-      for (const directory of root === undefined ? children : [root, ...children]) {
+      const { message, bytes: ofTree } = await readMessage(blobs, treeDigest, Tree, treeShape, 'Tree');
+      for (const directory of directoriesIn(message, ofTree, treeDigest)) {
         for (const file of directory.files) {
           const digest = parseDigest(file.digest, treeDigest.digestFunction, 'file');
           files.set(digestText(digest), digest);

@@ -1,12 +1,13 @@
 import type { BlobStore } from '../core/blob-store.ts';
 import { newChunker, type OfferedFunction } from '../core/chunking-function.ts';
-import { type Digest, digestOf } from '../core/digest.ts';
-import { hashOf } from './hashing.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type Digest, digestOf, digestText } from '../core/digest.ts';
+import { hashOf, newHasher } from './hashing.ts';
 
 /**
  * Cuts a blob and stores each chunk as a blob of its own. Of the blob only what is not yet cut is in memory: a
- * chunk, or what the chunking function looks ahead. Should the blob turn out damaged, its
- * reading rejects before the last chunk, and what was stored are blobs like others.
+ * chunk, or what the chunking function looks ahead. Should the blob turn out damaged, it rejects, and what was
+ * stored are blobs like others: what is said of a blob for good rests on no look at it but this one.
  */
 export async function storeChunks(
   blobs: BlobStore,
@@ -17,8 +18,10 @@ export async function storeChunks(
   const chunker = newChunker(chunkingFunction, blob.sizeBytes);
   const uncut = new PendingBytes();
   const chunks: Digest[] = [];
+  const hasher = await newHasher(blob.digestFunction);
   for await (const piece of await blobs.read(blob, 0, blob.sizeBytes)) {
     signal?.throwIfAborted();
+    hasher.update(piece);
     uncut.add(piece);
     for (const length of chunker.next(piece)) {
       const bytes = uncut.take(length);
@@ -27,7 +30,8 @@ export async function storeChunks(
       chunks.push(chunk);
     }
   }
-  return chunks;
+  if (hasher.digest('hex') === blob.hash) return chunks;
+  throw new CacheError('not-found', `the blob ${digestText(blob)} is damaged here; upload it again`);
 }
 
 /** Bytes that came in pieces and go in others. */

@@ -9,6 +9,12 @@ interface MessageType<M> {
   decode(reader: BinaryReader): M;
 }
 
+/** A message with the bytes that it was read from. */
+export interface StoredMessage<M> {
+  readonly message: M;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * A message that is stored as a blob, verified and within the bounds of a walk. Rejects with 'not-found' as reading
  * does, with 'invalid-argument' when the blob is no such message, and with 'resource-exhausted' past the bounds.
@@ -19,7 +25,7 @@ export async function readMessage<M>(
   type: MessageType<M>,
   shape: Shape,
   name: string,
-): Promise<M> {
+): Promise<StoredMessage<M>> {
   if (digest.sizeBytes > treeBounds.directoryBytes) throw beyond(`a directory of ${digest.sizeBytes} bytes`);
   const bytes = await blobs.readWhole(digest);
   try {
@@ -29,7 +35,7 @@ export async function readMessage<M>(
     const message = type.decode(reader);
     // The decoder stops at a zero byte where a field would begin, and calls what came before a message.
     if (reader.pos < bytes.length) throw new Error('the message ends before its bytes do');
-    return message;
+    return { message, bytes };
   } catch (error) {
     if (error instanceof CacheError) throw error;
     throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a ${name} message`, {

@@ -54,7 +54,7 @@ export function storedTrees(
   leases: Pick<Leases, 'touchAll' | 'restMs'>,
 ): Trees {
   async function readDirectory(digest: Digest): Promise<Directory> {
-    return await readMessage(blobs, digest, Directory, directoryShape, 'Directory');
+    return (await readMessage(blobs, digest, Directory, directoryShape, 'Directory')).message;
   }
 
   /** The directory with its file, or undefined when either is not here as it should be. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
@@ -7,36 +8,36 @@ import { blobName, blobNameParts, type Digest, digestOf, digestText, isEmptyBlob
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
-import type { FileCalls } from './file-calls.ts';
+import type { FileCalls, SmallFile } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
-import { fileIdentity, KnownFiles, mismatchOf } from './integrity.ts';
+import { contentIdentity, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
 import { isReadableByOthers } from './readable-by-others.ts';
+import type { SeenBytes } from './seen-bytes.ts';
 import type { Space } from './space.ts';
 import { openBlob } from './trash.ts';
 import { committedSize, openUpload, type UploadSite } from './uploads.ts';
 import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 
-/** Blobs up to this size are verified on every read, larger ones once for each process. Bytes. */
+/** Blobs up to this size are verified on every read, larger ones when this process has not, not lately, or not as they are. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
-const verifiedRemembered = 100_000;
 
 /** Blobs as files, in BuildStream's layout. */
 export function volumeBlobStore(
   calls: FileCalls,
   layout: Layout,
   leases: Leases,
+  seen: SeenBytes,
   space: Space,
   observer: Observer,
   keepsUploads: boolean,
 ): BlobStore {
-  const verified = new KnownFiles(verifiedRemembered);
   const hashing = new Map<string, Promise<string>>();
 
-  function damaged(digest: Digest): CacheError {
-    verified.forget(blobName(digest));
+  function damaged(digest: Digest, stats: Stats): CacheError {
+    seen.noteWrong(blobName(digest), stats);
     leases.distrust();
     observer.doubted(blobName(digest), 'wrong-bytes');
     return new CacheError(
@@ -71,46 +72,47 @@ export function volumeBlobStore(
     if (isEmptyBlob(digest)) return new Uint8Array();
     try {
       const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes);
-      const bytes = inPlace === undefined ? await readFromTrash(digest) : inPlace.bytes;
+      const { stats, bytes } = inPlace ?? (await readFromTrash(digest));
       if (bytes === undefined) {
         observer.doubted(blobName(digest), 'wrong-size');
         throw absent(digest);
       }
-      if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest);
+      if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest, stats);
       return bytes;
     } catch (error) {
       throw readFailed(digest, error);
     }
   }
 
-  /** A janitor may have moved the blob between our looks; undefined when it ends too early. */
-  async function readFromTrash(digest: Digest): Promise<Uint8Array | undefined> {
+  /** A janitor may have moved the blob between our looks. */
+  async function readFromTrash(digest: Digest): Promise<SmallFile> {
     const handle = await open(digest);
     try {
+      const stats = await handle.stat();
       const bytes = Buffer.allocUnsafeSlow(digest.sizeBytes);
-      return (await readFully(handle, bytes, 0)) === bytes.length ? bytes : undefined;
+      return { stats, bytes: (await readFully(handle, bytes, 0)) === bytes.length ? bytes : undefined };
     } finally {
       await handle.close();
     }
   }
 
   /** Many may ask for parts of the same blob at once; it is read for all of them together. */
-  async function hashOnce(handle: FileHandle, digest: Digest, identity: string): Promise<string> {
-    const key = `${blobName(digest)}:${identity}`;
+  async function hashOnce(handle: FileHandle, digest: Digest, stats: Stats): Promise<string> {
+    const key = `${blobName(digest)}:${contentIdentity(stats)}`;
     const underWay =
       hashing.get(key) ?? hashFile(digest.digestFunction, handle).finally(() => hashing.delete(key));
     hashing.set(key, underWay);
     return await underWay;
   }
 
-  async function verifyOpen(handle: FileHandle, digest: Digest, identity: string): Promise<void> {
-    if ((await hashOnce(handle, digest, identity)) !== digest.hash) throw damaged(digest);
-    verified.add(blobName(digest), identity);
+  async function verifyOpen(handle: FileHandle, digest: Digest, stats: Stats): Promise<void> {
+    if ((await hashOnce(handle, digest, stats)) !== digest.hash) throw damaged(digest, stats);
+    seen.noteRight(blobName(digest), stats);
   }
 
   /** Smaller ones are looked at whenever they are asked for. */
-  function isKnown(digest: Digest, identity: string): boolean {
-    return digest.sizeBytes > alwaysVerifiedUpTo && verified.has(blobName(digest), identity);
+  function isKnown(digest: Digest, stats: Stats): boolean {
+    return digest.sizeBytes > alwaysVerifiedUpTo && seen.wereRight(blobName(digest), stats);
   }
 
   async function verify(digest: Digest): Promise<void> {
@@ -118,8 +120,8 @@ export function volumeBlobStore(
     try {
       const handle = await open(digest);
       try {
-        const identity = fileIdentity(await handle.stat());
-        if (!isKnown(digest, identity)) await verifyOpen(handle, digest, identity);
+        const stats = await handle.stat();
+        if (!isKnown(digest, stats)) await verifyOpen(handle, digest, stats);
       } finally {
         await handle.close();
       }
@@ -129,10 +131,12 @@ export function volumeBlobStore(
   }
 
   async function fileFor(digest: Digest): Promise<string | undefined> {
-    const stats = await leases.touch(digest);
-    if (stats === undefined || !isKnown(digest, fileIdentity(stats))) return undefined;
+    if ((await leases.touch(digest)) === undefined) return undefined;
     const path = layout.blob(blobName(digest));
     try {
+      // What somebody else will send unseen is looked at now, and not when it was touched.
+      const stats = await calls.stat(path);
+      if (stats === undefined || !isKnown(digest, stats)) return undefined;
       return (await isReadableByOthers(path, stats, layout.root)) ? relative(layout.root, path) : undefined;
     } catch (error) {
       throw volumeError(error, 'reading a blob');
@@ -144,17 +148,17 @@ export function volumeBlobStore(
     try {
       const handle = await open(digest);
       try {
-        const identity = fileIdentity(await handle.stat());
-        const known = isKnown(digest, identity);
+        const stats = await handle.stat();
+        const known = isKnown(digest, stats);
         const whole = offset === 0 && length === digest.sizeBytes;
         // Part of a blob cannot be checked by itself: check all of it first.
-        if (!known && !whole) await verifyOpen(handle, digest, identity);
+        if (!known && !whole) await verifyOpen(handle, digest, stats);
         return chunkedReading(handle, {
           offset,
           length,
           expected: !known && whole ? digest : undefined,
-          onVerified: () => verified.add(blobName(digest), identity),
-          onDamaged: () => damaged(digest),
+          onVerified: () => seen.noteRight(blobName(digest), stats),
+          onDamaged: () => damaged(digest, stats),
           onFailed: (error) => readFailed(digest, error),
         });
       } catch (error) {
@@ -166,13 +170,29 @@ export function volumeBlobStore(
     }
   }
 
+  async function has(digest: Digest): Promise<boolean> {
+    const stats = await leases.touch(digest);
+    if (stats === undefined) return false;
+    try {
+      await verify(digest);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      // What the disk cannot read is of no use to anybody, and here is somebody who has it.
+      const unreadable = errnoOf(error.cause) === 'EIO';
+      if (unreadable) seen.noteWrong(blobName(digest), stats);
+      if (unreadable || error.kind === 'not-found') return false;
+      throw error;
+    }
+  }
+
   async function put(digest: Digest, bytes: Uint8Array): Promise<void> {
     const wrong = mismatchOf(digest, bytes.length, () => hashOf(digest.digestFunction, bytes));
     if (wrong !== undefined) {
       observer.uploadMismatched();
       throw wrong;
     }
-    if ((await leases.touch(digest)) !== undefined) return;
+    if (await has(digest)) return;
     await space.take(bytes.length, 1);
     const temporary = layout.temporaryFile(randomUUID());
     let isNew = false;
@@ -212,6 +232,7 @@ export function volumeBlobStore(
       return stats && digestOf(hash, stats.size, digestFunction);
     },
     verify,
+    has,
     fileFor,
   };
 }

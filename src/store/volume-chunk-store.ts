@@ -122,7 +122,7 @@ export function volumeChunkStore(blobs: BlobStore, chunkings: Chunkings): ChunkS
       const chunks = given.filter(({ sizeBytes }) => sizeBytes > 0);
       const chunking = { chunkingFunction, chunks };
       await inTurn(async () => {
-        const present = await isHere([blob], signal);
+        const present = await blobs.has(blob);
         const known = isWhole(chunks, blob) || (await isStored(blob, chunking));
         if (present && known) return;
         const proven = await concatenate(blobs, blob, chunking, !present, signal);

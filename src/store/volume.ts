@@ -7,6 +7,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
+import { blobName, emptyDigests } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { elapsedClock } from '../core/elapsed.ts';
 import { instantOf } from '../core/instant.ts';
@@ -28,6 +29,7 @@ import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
 import { recordsWithNumbers } from './records-with-numbers.ts';
+import { seenBytes } from './seen-bytes.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
@@ -99,9 +101,10 @@ export async function openVolume(
   const elapsed = elapsedClock(clock, () => performance.now());
   const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
   const { coalesceMs } = options;
-  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory });
+  const seen = seenBytes(options.leaseMs);
+  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory, seen });
   const space = await measuredSpace(layout, options, clock, observer);
-  const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
+  const blobs = volumeBlobStore(calls, layout, leases, seen, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
     layout,
     space,
@@ -195,10 +198,14 @@ async function checkVersion(layout: Layout): Promise<void> {
   }
 }
 
-/** Does what every upload does, with the blob that has no bytes. */
+/** Does what every upload does, with the blob that has no bytes. Those of other functions are made so that nobody who asks for one has to. */
 async function checkWritable(calls: FileCalls, layout: Layout): Promise<void> {
   try {
     await publishEmptyBlob(calls, layout);
+    for (const digest of emptyDigests) {
+      if ((await calls.stat(layout.blob(blobName(digest)))) === undefined)
+        await publishEmptyBlob(calls, layout, digest);
+    }
   } catch (error) {
     throw volumeError(error, 'trying to write a file');
   }

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -9,37 +7,11 @@ import { ChunkingFunction_Value } from '../../src/gen/build/bazel/remote/executi
 import { putBlobs, sampleAction, updateAction } from '../support/action-samples.ts';
 import { pushBlob, pushDirectory } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
+import { fsck, kinds, type Report, start } from '../support/fsck.ts';
 import { sampleTree } from '../support/trees.ts';
 import { blobFile, exists, quarantinedFile, rot, traces } from '../support/volume-damage.ts';
 import { startWeir } from '../support/weir.ts';
 import { blobOf, clientsAt, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';
-
-const weir = join(import.meta.dirname, '..', '..', 'bin', 'weir');
-const kinds = ['damaged', 'unreadable', 'incomplete', 'failed', 'outdated', 'foreign'] as const;
-
-interface Report {
-  readonly whole: boolean;
-  readonly records: Record<string, number>;
-  readonly found: Record<
-    (typeof kinds)[number],
-    { count: number; first: { path: string; detail?: string; repaired?: boolean }[] }
-  >;
-}
-
-function start(...args: string[]) {
-  const child = spawn(process.execPath, [weir, 'fsck', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += String(chunk)));
-  child.stderr.on('data', (chunk) => (err += String(chunk)));
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, out, err }));
-  return { child, ended };
-}
-
-async function fsck(volume: string, ...args: string[]): Promise<{ code: number | null; report: Report }> {
-  const { code, out, err } = await start(volume, '--json', ...args).ended;
-  assert.equal(err, '');
-  return { code, report: JSON.parse(out) as Report };
-}
 
 /** Paths that were found, by kind; those of kinds that the test has nothing of are left out. */
 function pathsIn({ found }: Report) {

@@ -13,17 +13,32 @@ const countedUp = join('weir', 'janitor-lock');
 export async function folderState(folder: string, withTimes: boolean): Promise<FolderState> {
   const state: FolderState = {};
   for (const path of await pathsIn(folder)) {
-    const stats = await lstat(path, { bigint: true });
-    const times = withTimes ? ` ${stats.mtimeNs} ${stats.ctimeNs}` : '';
-    const content = stats.isFile()
-      ? createHash('sha256')
-          .update(await readFile(path))
-          .digest('hex')
-      : '';
     if (relative(folder, path) === countedUp) continue;
-    state[relative(folder, path)] = `${stats.mode.toString(8)} ${content}${times}`;
+    const entry = await unlessGone(entryState(path, withTimes));
+    if (entry !== undefined) state[relative(folder, path)] = entry;
   }
   return state;
+}
+
+async function entryState(path: string, withTimes: boolean): Promise<string> {
+  const stats = await lstat(path, { bigint: true });
+  const times = withTimes ? ` ${stats.mtimeNs} ${stats.ctimeNs}` : '';
+  const content = stats.isFile()
+    ? createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex')
+    : '';
+  return `${stats.mode.toString(8)} ${content}${times}`;
+}
+
+/** A server tries now and then whether it can write: what was listed may be gone by the time that it is looked at. */
+async function unlessGone<T>(look: Promise<T>): Promise<T | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Where a cache may have something, relative to its volume. */

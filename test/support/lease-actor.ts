@@ -47,6 +47,7 @@ const leases = fileTimeLeases({
   clock: Date.now,
   observer: { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer,
   memory: leaseMemory(settings.leaseMs, Date.now, true),
+  seen: { wereWrong: () => false },
 });
 const digests = Array.from({ length: settings.blobs }, (_, index) =>
   digestOf(createHash('sha256').update(`${index}`).digest('hex'), 10),

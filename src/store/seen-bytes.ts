@@ -1,0 +1,38 @@
+import type { Stats } from 'node:fs';
+import type { BlobName } from '../core/digest.ts';
+import { contentIdentity, fileIdentity, KnownFiles } from './integrity.ts';
+
+/** What this process has seen of the bytes of blobs. Bounded: what is forgotten is looked at again. */
+export interface SeenBytes {
+  /**
+   * Whether the file was read not long ago and gave its hash, and has not been changed since: not its bytes, its
+   * size or its times. What a touch changes is looked at again, too: nobody can tell it from a write.
+   */
+  wereRight(name: BlobName, stats: Stats): boolean;
+  /** `stats` are those of before it was read. */
+  noteRight(name: BlobName, stats: Stats): void;
+  /** Whether this file was read and did not give its hash. Another one of the same name is another matter. */
+  wereWrong(name: BlobName, stats: Stats): boolean;
+  noteWrong(name: BlobName, stats: Stats): void;
+}
+
+const rightRemembered = 100_000;
+const wrongRemembered = 10_000;
+
+/** `trustMs`: for how long bytes that were right are right. A disk changes them without a word to anybody. */
+export function seenBytes(trustMs: number): SeenBytes {
+  const right = new KnownFiles(rightRemembered, trustMs);
+  const wrong = new KnownFiles(wrongRemembered);
+  return {
+    wereRight: (name, stats) => right.has(name, contentIdentity(stats)),
+    noteRight(name, stats) {
+      wrong.forget(name);
+      right.add(name, contentIdentity(stats));
+    },
+    wereWrong: (name, stats) => wrong.has(name, fileIdentity(stats)),
+    noteWrong(name, stats) {
+      right.forget(name);
+      wrong.add(name, fileIdentity(stats));
+    },
+  };
+}
