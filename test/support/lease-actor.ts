@@ -1,85 +1,184 @@
-// One process of the lease storm: touches blobs, remembers each promise and looks whether it is kept; or
-// evicts whatever may go. Started with its settings as the only argument, prints its tally at the end.
+// One process of the lease storm: touches blobs, and sees whether what it was promised is kept; or evicts whatever may
+// go. Started with its settings as the only argument; goes on until its standard input ends, or until it has
+// what it was asked for; prints its tally at the end.
 import { createHash, randomUUID } from 'node:crypto';
-import { layoutOf } from '../../src/store/layout.ts';
-import { fileTimeLeases } from '../../src/store/leases.ts';
-import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
-import { evict } from '../../src/store/eviction.ts';
-import { blobMode } from '../../src/store/durable-file.ts';
-import { publishBlob } from '../../src/store/publish.ts';
-import { openBlob } from '../../src/store/trash.ts';
-
+import { setTimeout as sleep } from 'node:timers/promises';
 import { blobName, type Digest, digestOf } from '../../src/core/digest.ts';
 import type { Observer } from '../../src/core/observer.ts';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
+import { blobMode } from '../../src/store/durable-file.ts';
+import { evict } from '../../src/store/eviction.ts';
+import { layoutOf } from '../../src/store/layout.ts';
+import { fileTimeLeases } from '../../src/store/leases.ts';
+import { publishBlob } from '../../src/store/publish.ts';
+import { openBlob } from '../../src/store/trash.ts';
+import { faultyCalls } from './lease-faults.ts';
+import { seededRandom } from './promise-size.ts';
 
 /** What an actor is told. Milliseconds. */
 export interface ActorSettings {
   readonly task: 'touch' | 'evict';
+  /** Each actor of a storm has another one. */
+  readonly number: number;
   readonly root: string;
-  /** How many blobs there are to touch; all actors make the same ones. */
-  readonly blobs: number;
-  readonly forMs: number;
+  /** How many positive answers are enough, and how long it goes on at least: nothing goes before its lease is over. */
+  readonly answers: number;
+  readonly leastMs: number;
   readonly leaseMs: number;
   readonly coalesceMs: number;
   readonly graceMs: number;
   readonly evictAgeMs: number;
+  /** The touch without the look after it. */
+  readonly skipsSecondLook: boolean;
+  /** One broken promise is enough. */
+  readonly untilBroken: boolean;
 }
 
 /** What an actor has seen. */
 export interface Tally {
   /** Positive answers, each of which is a promise. */
   answers: number;
-  /** Promises that were looked at again shortly before they ended. */
-  checked: number;
+  /**
+   * Promises that were seen kept: by a later answer about the same file within the lease, which takes over what is
+   * left of it, or by a look at the file shortly before the end.
+   */
+  kept: number;
+  /** Promises whose end was over before anybody looked; they say nothing. */
+  unseen: number;
   broken: number;
   evicted: number;
+  /** Files that were touched on their way out, and went back. */
+  returned: number;
+}
+
+/** A blob as one actor knows it. */
+interface Known {
+  readonly digest: Digest;
+  /** What is done with it: touched by chance, or at the moments when a promise is in the greatest danger. */
+  readonly aim: 'none' | 'skipped-touch' | 'way-out';
+  /** When the last promise ends; 0 for none. */
+  ends: number;
+  /** Promises since the last look. */
+  open: number;
+  /** Inode of the promised file: another one says that the promised one was removed, and uploaded again by somebody. */
+  inode: number;
+  /** When to do the next step, for one that is aimed at. */
+  next: number;
+  busy: boolean;
+  skips: boolean;
 }
 
 const settings = JSON.parse(process.argv[2] ?? '') as ActorSettings;
+const { leaseMs, coalesceMs, graceMs, evictAgeMs } = settings;
 const layout = layoutOf(settings.root);
-const calls = blockingFileCalls();
-const leases = fileTimeLeases(calls, layout, settings.coalesceMs, Date.now, {
-  doubted: () => {},
-} as unknown as Observer);
-const digests = Array.from({ length: settings.blobs }, (_, index) =>
-  digestOf(createHash('sha256').update(`${index}`).digest('hex'), 10),
-);
-const until = Date.now() + settings.forMs;
-const tally: Tally = { answers: 0, checked: 0, broken: 0, evicted: 0 };
+const random = seededRandom(settings.number);
+const { calls, slowDown } = faultyCalls(blockingFileCalls(), settings.skipsSecondLook);
+const observer = { doubted: () => {} } as unknown as Observer;
+const leases = fileTimeLeases(calls, layout, coalesceMs, Date.now, observer);
+
+const sharedBlobs = 3000;
+const aimedBlobs = 150;
 /** Looked at when most of the lease is over; the rest is for a machine that is slow to get to it. */
-const lookAfter = 0.9;
+const lookBefore = leaseMs * 0.12;
+const tally: Tally = { answers: 0, kept: 0, unseen: 0, broken: 0, evicted: 0, returned: 0 };
+let over = false;
+process.stdin.on('end', () => (over = true)).resume();
 
 await (settings.task === 'touch' ? touchAround() : evictAround());
+process.stdin.destroy();
 process.stdout.write(JSON.stringify(tally));
 
-async function touchAround(): Promise<void> {
-  const promises: { digest: Digest; ends: number }[] = [];
-  while (Date.now() < until) {
-    for (let count = 0; count < 50; count++) {
-      const digest = digests[Math.floor(Math.random() ** 6 * digests.length)];
-      if (digest === undefined) continue;
-      const ends = Date.now() + settings.leaseMs;
-      if ((await leases.touch(digest)) === undefined) await upload(digest);
-      tally.answers++;
-      // All answers are promises; looking at a few of them is enough to catch a liar.
-      if (count === 0) promises.push({ digest, ends });
-    }
-    while ((promises[0]?.ends ?? Infinity) - Date.now() < settings.leaseMs * (1 - lookAfter))
-      await look(promises.shift());
-    // Slow enough for the rarely touched ones to get old.
-    await sleep(20);
-  }
+function known(name: string, aim: Known['aim']): Known {
+  const digest = digestOf(createHash('sha256').update(name).digest('hex'), 10);
+  const next = Date.now() + random() * leaseMs;
+  return { digest, aim, ends: 0, open: 0, inode: 0, next, busy: false, skips: false };
 }
 
-async function look(promise: { digest: Digest; ends: number } | undefined): Promise<void> {
-  if (promise === undefined) return;
-  const handle = await openBlob(calls, layout, blobName(promise.digest));
+async function touchAround(): Promise<void> {
+  const shared = Array.from({ length: sharedBlobs }, (_, index) => known(`shared ${index}`, 'none'));
+  const aimed = Array.from({ length: aimedBlobs }, (_, index) => [
+    known(`skipped ${settings.number} ${index}`, 'skipped-touch'),
+    known(`out ${settings.number} ${index}`, 'way-out'),
+  ]).flat();
+  const underWay = new Set<Promise<void>>();
+  const begin = (work: Promise<void>) => {
+    const done = work.finally(() => underWay.delete(done));
+    underWay.add(done);
+  };
+  const isDone = () =>
+    (tally.answers >= settings.answers && performance.now() > settings.leastMs) ||
+    (settings.untilBroken && tally.broken > 0);
+  while (!over && !isDone()) {
+    for (let count = 0; count < 100; count++) {
+      const blob = shared[Math.floor(random() ** 6 * shared.length)];
+      if (blob !== undefined) await answer(blob);
+    }
+    for (const blob of aimed) if (!blob.busy && blob.next <= Date.now()) begin(aimAt(blob));
+    for (const blob of [...shared, ...aimed]) {
+      if (blob.ends !== 0 && blob.ends - Date.now() < lookBefore && !blob.busy) begin(look(blob));
+    }
+    // Slow enough for the rarely touched ones to get old, and for the others' turn.
+    await sleep(4);
+  }
+  await Promise.all(underWay);
+}
+
+/** Asks for the blob, uploads it when it is not there: a positive answer in either case. */
+async function answer(blob: Known): Promise<void> {
+  const asked = Date.now();
+  let stats = await leases.touch(blob.digest);
+  if (stats === undefined) {
+    judge(blob, undefined);
+    await upload(blob.digest);
+    stats = await calls.stat(layout.blob(blobName(blob.digest)));
+    // It may be on its way through the trash already, and nobody knows its inode then.
+    blob.inode = stats?.ino ?? 0;
+  } else {
+    judge(blob, stats.ino);
+    blob.inode = stats.ino;
+  }
+  blob.ends = asked + leaseMs;
+  blob.open++;
+  tally.answers++;
+}
+
+/** What it means for the promises so far that the blob is this file now, or none. */
+function judge(blob: Known, inode: number | undefined): void {
+  if (blob.ends !== 0) {
+    if (Date.now() > blob.ends) tally.unseen += blob.open;
+    else if (inode === undefined || (blob.inode !== 0 && inode !== blob.inode)) tally.broken++;
+    else tally.kept += blob.open;
+  }
+  blob.ends = 0;
+  blob.open = 0;
+}
+
+/** Reads it as a client would, shortly before its lease is over. */
+async function look(blob: Known): Promise<void> {
+  blob.busy = true;
+  const handle = await openBlob(calls, layout, blobName(blob.digest));
+  const inode = (await handle?.stat())?.ino;
   await handle?.close();
-  // One that this process got to too late says nothing.
-  if (Date.now() > promise.ends) return;
-  tally.checked++;
-  if (handle === undefined) tally.broken++;
+  judge(blob, inode);
+  blob.busy = false;
+}
+
+/** Does what endangers a promise most, and says when to come again. */
+async function aimAt(blob: Known): Promise<void> {
+  blob.busy = true;
+  if (blob.aim === 'skipped-touch') {
+    // A touch that is skipped has used up a part of the lease already: as much of it as there can be.
+    await answer(blob);
+    blob.skips = !blob.skips;
+    const rest = leaseMs * (1.2 + random());
+    blob.next = Date.now() + (blob.skips ? coalesceMs * (0.85 + 0.1 * random()) : rest);
+  } else {
+    // Touched on its way out: when it is old enough to go, for as long as it takes to be gone.
+    slowDown(layout.blob(blobName(blob.digest)), random() * 6 * graceMs);
+    await answer(blob);
+    blob.next = Date.now() + evictAgeMs + random() * 2 * graceMs;
+  }
+  blob.busy = false;
 }
 
 async function upload(digest: Digest): Promise<void> {
@@ -89,8 +188,7 @@ async function upload(digest: Digest): Promise<void> {
 }
 
 async function evictAround(): Promise<void> {
-  while (Date.now() < until) {
-    const { graceMs, evictAgeMs } = settings;
+  while (!over) {
     const plan = {
       run: randomUUID(),
       wantedBytes: Number.MAX_SAFE_INTEGER,
@@ -98,6 +196,10 @@ async function evictAround(): Promise<void> {
       evictAgeMs,
       graceMs,
     };
-    tally.evicted += (await evict(layout, plan, Date.now)).blobs;
+    const { blobs, returned } = await evict(layout, plan, Date.now);
+    tally.evicted += blobs;
+    tally.returned += returned;
+    // An empty pass would not wait at all.
+    await sleep(1);
   }
 }
