@@ -72,7 +72,8 @@ const settings = JSON.parse(process.argv[2] ?? '') as ActorSettings;
 const { leaseMs, coalesceMs, graceMs, evictAgeMs } = settings;
 const layout = layoutOf(settings.root);
 const random = seededRandom(settings.number);
-const { calls, slowDown } = faultyCalls(blockingFileCalls(), settings.skipsSecondLook);
+const faulty = faultyCalls(blockingFileCalls(), settings.skipsSecondLook);
+const { calls } = faulty;
 const observer = { doubted: () => {} } as unknown as Observer;
 const leases = fileTimeLeases(calls, layout, coalesceMs, Date.now, observer);
 
@@ -81,8 +82,8 @@ const aimedBlobs = 150;
 /** Looked at when most of the lease is over; the rest is for a machine that is slow to get to it. */
 const lookBefore = leaseMs * 0.12;
 const tally: Tally = { answers: 0, kept: 0, unseen: 0, broken: 0, evicted: 0, returned: 0 };
-let over = false;
-process.stdin.on('end', () => (over = true)).resume();
+const end = new AbortController();
+process.stdin.on('end', () => end.abort()).resume();
 
 await (settings.task === 'touch' ? touchAround() : evictAround());
 process.stdin.destroy();
@@ -102,13 +103,13 @@ async function touchAround(): Promise<void> {
   ]).flat();
   const underWay = new Set<Promise<void>>();
   const begin = (work: Promise<void>) => {
-    const done = work.finally(() => underWay.delete(done));
-    underWay.add(done);
+    underWay.add(work);
+    void work.then(() => underWay.delete(work));
   };
   const isDone = () =>
     (tally.answers >= settings.answers && performance.now() > settings.leastMs) ||
     (settings.untilBroken && tally.broken > 0);
-  while (!over && !isDone()) {
+  while (!end.signal.aborted && !isDone()) {
     for (let count = 0; count < 100; count++) {
       const blob = shared[Math.floor(random() ** 6 * shared.length)];
       if (blob !== undefined) await answer(blob);
@@ -174,7 +175,7 @@ async function aimAt(blob: Known): Promise<void> {
     blob.next = Date.now() + (blob.skips ? coalesceMs * (0.85 + 0.1 * random()) : rest);
   } else {
     // Touched on its way out: when it is old enough to go, for as long as it takes to be gone.
-    slowDown(layout.blob(blobName(blob.digest)), random() * 6 * graceMs);
+    faulty.slowDown(layout.blob(blobName(blob.digest)), random() * 6 * graceMs);
     await answer(blob);
     blob.next = Date.now() + evictAgeMs + random() * 2 * graceMs;
   }
@@ -188,7 +189,7 @@ async function upload(digest: Digest): Promise<void> {
 }
 
 async function evictAround(): Promise<void> {
-  while (!over) {
+  while (!end.signal.aborted) {
     const plan = {
       run: randomUUID(),
       wantedBytes: Number.MAX_SAFE_INTEGER,
