@@ -85,21 +85,23 @@ export function fileTimeLeases(
     return found.map((stats, index) => ofRightSize(digests[index], stats));
   }
 
-  /** A second look for those that are not in their place; one look at the trash serves them all. */
+  /**
+   * A second look for those that are not in their place; one look at the trash serves them all. Then a third one in
+   * their place, whatever the trash had: between our looks a janitor may have given back what was touched on its way out.
+   */
   async function findElsewhere(digests: readonly Digest[], found: (Stats | undefined)[]): Promise<void> {
     if (!found.includes(undefined)) return;
     const runs = await calls.names(layout.trash);
     for (const [index, digest] of digests.entries()) {
       if (found[index] !== undefined) continue;
-      if (await isBack(digest, runs))
-        found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
+      await bringBackOrMake(digest, runs);
+      found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
     }
   }
 
-  /** Whether a blob that was not in its place is there now. */
-  async function isBack(digest: Digest, runs: readonly string[]): Promise<boolean> {
-    if (isEmptyBlob(digest)) return await makeEmptyBlob(calls, layout, digest);
-    return runs.length > 0 && (await bringBack(calls, layout, runs, blobName(digest)));
+  async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
+    if (isEmptyBlob(digest)) await makeEmptyBlob(calls, layout, digest);
+    else await bringBack(calls, layout, runs, blobName(digest));
   }
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
@@ -108,8 +110,7 @@ export function fileTimeLeases(
       if (inPlace !== undefined) return inPlace;
       const { digestFunction, hash } = blobNameParts(name);
       // Of all sizes, only the empty blob's matters here.
-      if (!(await isBack(digestOf(hash, 0, digestFunction), await calls.names(layout.trash))))
-        return undefined;
+      await bringBackOrMake(digestOf(hash, 0, digestFunction), await calls.names(layout.trash));
       return await touchFile(layout.blob(name));
     } catch (error) {
       throw volumeError(error, 'looking for a blob');
@@ -125,13 +126,11 @@ export function fileTimeLeases(
   return { touchAll, touchFile, touchNamed, touch: async (digest) => (await touchAll([digest]))[0] };
 }
 
-/** False where the volume is read-only and has none. */
-async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<boolean> {
+/** Not where the volume is read-only. */
+async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<void> {
   try {
     await publishEmptyBlob(calls, layout, digest);
-    return true;
   } catch (error) {
-    if (errnoOf(error) === 'EROFS') return false;
-    throw error;
+    if (errnoOf(error) !== 'EROFS') throw error;
   }
 }

@@ -45,23 +45,23 @@ export function unsealed(sealed: Uint8Array | undefined): Uint8Array | undefined
 }
 
 export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases): Records {
-  /** Takes it from the trash, when it is on its way out; true when it is back. Linking sets ctime, which renews the lease. */
-  async function bringBack(path: string): Promise<boolean> {
+  /** Takes it from the trash, when it is on its way out. Linking sets ctime, which renews the lease. */
+  async function bringBack(path: string): Promise<void> {
     for (const run of await calls.names(layout.trash)) {
       try {
         await calls.link(join(layout.trash, run, recordTrashName(layout, path)), path);
-        return true;
+        return;
       } catch (error) {
         if (!isAbsent(error)) throw error;
       }
     }
-    return false;
   }
 
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     const inPlace = await readInPlace(path, maxBytes);
     if (inPlace !== 'absent') return inPlace;
-    if (!(await bringBack(path))) return undefined;
+    await bringBack(path);
+    // Wherever it was: a janitor may have given it back between our looks.
     const back = await readInPlace(path, maxBytes);
     return back === 'absent' ? undefined : back;
   }
@@ -94,7 +94,8 @@ export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases):
     writeSealed: (path, bytes) => write(path, Buffer.concat([bytes, sealOf(bytes)])),
     async touch(path) {
       if ((await leases.touchFile(path)) !== undefined) return true;
-      return (await bringBack(path)) && (await leases.touchFile(path)) !== undefined;
+      await bringBack(path);
+      return (await leases.touchFile(path)) !== undefined;
     },
   };
 }

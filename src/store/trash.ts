@@ -10,22 +10,21 @@ import { isAbsent } from './volume-error.ts';
  * Whoever needs one takes it from there; this file is how.
  */
 
-/** Gives a blob its place back from one of the runs (the folders of the trash); true when it is there now. Linking sets ctime, which renews the lease. */
+/** Gives a blob its place back from one of the runs (the folders of the trash), when it is in one. Linking sets ctime, which renews the lease. */
 export async function bringBack(
   calls: FileCalls,
   layout: Layout,
   runs: readonly string[],
   name: BlobName,
-): Promise<boolean> {
+): Promise<void> {
   for (const run of runs) {
     try {
       await calls.link(layout.trashed(run, name), layout.blob(name));
-      return true;
+      return;
     } catch (error) {
       if (!isAbsent(error)) throw error;
     }
   }
-  return false;
 }
 
 /**

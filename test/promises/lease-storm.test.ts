@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { layoutOf, makeFolders } from '../../src/store/layout.ts';
 import { diskImage, noDiskImage } from '../support/disk-image.ts';
-import type { ActorSettings, Tally } from '../support/lease-actor.ts';
+import type { ActorSettings, Span, Tally } from '../support/lease-actor.ts';
 import { figure, sized } from '../support/promise-size.ts';
 import { testWith } from '../support/real-parts.ts';
 
@@ -89,27 +89,51 @@ async function storm(
   root: string,
   settings: Omit<ActorSettings, 'root' | 'task' | 'number'>,
   mostMs = 7_200_000,
-): Promise<Tally> {
+): Promise<Omit<Tally, 'promises' | 'absences'>> {
   await makeFolders(layoutOf(root));
   const tasks = ['touch', 'touch', 'touch', 'touch', 'evict', 'evict'] as const;
   const actors = tasks.map((task, number) => act(Object.assign({ root, task, number }, settings)));
   const touching = actors.filter((_, index) => tasks[index] === 'touch').map(({ tally }) => tally);
+  const interrupting = setInterval(
+    () => interrupt(actors.filter((_, index) => tasks[index] === 'evict')),
+    150,
+  );
   const late = new Promise((resolve) => setTimeout(resolve, mostMs).unref());
   try {
     await Promise.race([settings.untilBroken ? Promise.race(touching) : Promise.all(touching), late]);
   } finally {
+    clearInterval(interrupting);
     for (const { child } of actors) child.stdin?.end();
   }
   const tallies = await Promise.all(actors.map(({ tally }) => tally));
-  const sum = (field: keyof Tally) => tallies.reduce((total, tally) => total + tally[field], 0);
+  const sum = (field: Exclude<keyof Tally, 'promises' | 'absences'>) =>
+    tallies.reduce((total, tally) => total + tally[field], 0);
   return {
     answers: sum('answers'),
     kept: sum('kept'),
     unseen: sum('unseen'),
-    broken: sum('broken'),
+    broken: sum('broken') + brokenByOthers(tallies),
     evicted: sum('evicted'),
     returned: sum('returned'),
   };
+}
+
+/** Any process may have to wait between any two calls: here one of the janitors, for so long that others get far. */
+function interrupt(janitors: readonly { child: ChildProcess }[]): void {
+  const child = janitors[Math.floor(Math.random() * janitors.length)]?.child;
+  if (child?.kill('SIGSTOP') === true) setTimeout(() => child.kill('SIGCONT'), Math.random() * 4 * graceMs);
+}
+
+/** What one found absent while another had been promised that it stays. */
+function brokenByOthers(tallies: readonly Tally[]): number {
+  const promised = new Map<number, Span[]>();
+  for (const span of tallies.flatMap(({ promises }) => promises))
+    promised.set(span[0], [...(promised.get(span[0]) ?? []), span]);
+  return tallies
+    .flatMap(({ absences }) => absences)
+    .filter(([blob, begun, ended]) =>
+      (promised.get(blob) ?? []).some(([, since, ends]) => since < begun && ended < ends),
+    ).length;
 }
 
 function act(settings: ActorSettings): { child: ChildProcess; tally: Promise<Tally> } {

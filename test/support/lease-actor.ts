@@ -49,19 +49,28 @@ export interface Tally {
   evicted: number;
   /** Files that were touched on their way out, and went back. */
   returned: number;
+  /** When something was promised about the blobs that all actors share; a later answer within a lease prolongs it. */
+  promises: Span[];
+  /** When one of these was found absent: the look began, and had ended. */
+  absences: Span[];
 }
+
+/** Number of a blob, and two times. Milliseconds since 1970. */
+export type Span = [blob: number, from: number, until: number];
 
 /** A blob as one actor knows it. */
 interface Known {
   readonly digest: Digest;
+  /** Its number, where others have it too. */
+  readonly shared: number | undefined;
   /** What is done with it: touched by chance, or at the moments when a promise is in the greatest danger. */
   readonly aim: 'none' | 'skipped-touch' | 'way-out';
+  /** When the first of the promises that are open was given. */
+  since: number;
   /** When the last promise ends; 0 for none. */
   ends: number;
   /** Promises since the last look. */
   open: number;
-  /** Inode of the promised file: another one says that the promised one was removed, and uploaded again by somebody. */
-  inode: number;
   /** When to do the next step, for one that is aimed at. */
   next: number;
   busy: boolean;
@@ -81,7 +90,16 @@ const sharedBlobs = 3000;
 const aimedBlobs = 150;
 /** Looked at when most of the lease is over; the rest is for a machine that is slow to get to it. */
 const lookBefore = leaseMs * 0.12;
-const tally: Tally = { answers: 0, kept: 0, unseen: 0, broken: 0, evicted: 0, returned: 0 };
+const tally: Tally = {
+  answers: 0,
+  kept: 0,
+  unseen: 0,
+  broken: 0,
+  evicted: 0,
+  returned: 0,
+  promises: [],
+  absences: [],
+};
 const end = new AbortController();
 process.stdin.on('end', () => end.abort()).resume();
 
@@ -89,14 +107,14 @@ await (settings.task === 'touch' ? touchAround() : evictAround());
 process.stdin.destroy();
 process.stdout.write(JSON.stringify(tally));
 
-function known(name: string, aim: Known['aim']): Known {
+function known(name: string, aim: Known['aim'], shared?: number): Known {
   const digest = digestOf(createHash('sha256').update(name).digest('hex'), 10);
   const next = Date.now() + random() * leaseMs;
-  return { digest, aim, ends: 0, open: 0, inode: 0, next, busy: false, skips: false };
+  return { digest, shared, aim, since: 0, ends: 0, open: 0, next, busy: false, skips: false };
 }
 
 async function touchAround(): Promise<void> {
-  const shared = Array.from({ length: sharedBlobs }, (_, index) => known(`shared ${index}`, 'none'));
+  const shared = Array.from({ length: sharedBlobs }, (_, index) => known(`shared ${index}`, 'none', index));
   const aimed = Array.from({ length: aimedBlobs }, (_, index) => [
     known(`skipped ${settings.number} ${index}`, 'skipped-touch'),
     known(`out ${settings.number} ${index}`, 'way-out'),
@@ -122,34 +140,41 @@ async function touchAround(): Promise<void> {
     await sleep(4);
   }
   await Promise.all(underWay);
+  for (const blob of shared) close(blob);
 }
 
 /** Asks for the blob, uploads it when it is not there: a positive answer in either case. */
 async function answer(blob: Known): Promise<void> {
   const asked = Date.now();
-  let stats = await leases.touch(blob.digest);
-  if (stats === undefined) {
-    judge(blob, undefined);
-    await upload(blob.digest);
-    stats = await calls.stat(layout.blob(blobName(blob.digest)));
-    // It may be on its way through the trash already, and nobody knows its inode then.
-    blob.inode = stats?.ino ?? 0;
-  } else {
-    judge(blob, stats.ino);
-    blob.inode = stats.ino;
-  }
-  blob.ends = asked + leaseMs;
+  const isThere = (await leases.touch(blob.digest)) !== undefined;
+  judge(blob, asked, isThere);
+  if (!isThere) await upload(blob.digest);
+  if (blob.ends === 0) blob.since = Date.now();
+  blob.ends = Math.max(blob.ends, asked + leaseMs);
   blob.open++;
   tally.answers++;
 }
 
-/** What it means for the promises so far that the blob is this file now, or none. */
-function judge(blob: Known, inode: number | undefined): void {
-  if (blob.ends !== 0) {
-    if (Date.now() > blob.ends) tally.unseen += blob.open;
-    else if (inode === undefined || (blob.inode !== 0 && inode !== blob.inode)) tally.broken++;
-    else tally.kept += blob.open;
+/** What it means for the promises so far that the blob is there, or is not, after a look that began then. */
+function judge(blob: Known, begun: number, isThere: boolean): void {
+  const now = Date.now();
+  if (blob.shared !== undefined && !isThere) tally.absences.push([blob.shared, begun, now]);
+  if (blob.ends === 0) return;
+  const inTime = now <= blob.ends;
+  if (inTime && isThere) {
+    tally.kept += blob.open;
+    blob.open = 0;
+    return;
   }
+  // A promise that was given while the look was under way is none that it can speak of.
+  if (inTime && blob.since < begun) tally.broken++;
+  else tally.unseen += blob.open;
+  close(blob);
+}
+
+/** What comes after is another promise. */
+function close(blob: Known): void {
+  if (blob.shared !== undefined && blob.ends !== 0) tally.promises.push([blob.shared, blob.since, blob.ends]);
   blob.ends = 0;
   blob.open = 0;
 }
@@ -157,10 +182,11 @@ function judge(blob: Known, inode: number | undefined): void {
 /** Reads it as a client would, shortly before its lease is over. */
 async function look(blob: Known): Promise<void> {
   blob.busy = true;
+  const begun = Date.now();
   const handle = await openBlob(calls, layout, blobName(blob.digest));
-  const inode = (await handle?.stat())?.ino;
   await handle?.close();
-  judge(blob, inode);
+  judge(blob, begun, handle !== undefined);
+  close(blob);
   blob.busy = false;
 }
 
@@ -174,12 +200,19 @@ async function aimAt(blob: Known): Promise<void> {
     const rest = leaseMs * (1.2 + random());
     blob.next = Date.now() + (blob.skips ? coalesceMs * (0.85 + 0.1 * random()) : rest);
   } else {
-    // Touched on its way out: when it is old enough to go, for as long as it takes to be gone.
-    faulty.slowDown(layout.blob(blobName(blob.digest)), random() * 6 * graceMs);
-    await answer(blob);
+    // Touched on its way out: when it is old enough to go, for as long as it takes to be gone. And asked for by others
+    // while it may be on its way back.
+    faulty.slowRefresh(layout.blob(blobName(blob.digest)), random() * 6 * graceMs);
+    await Promise.all([answer(blob), answerLater(blob), answerLater(blob)]);
     blob.next = Date.now() + evictAgeMs + random() * 2 * graceMs;
   }
   blob.busy = false;
+}
+
+async function answerLater(blob: Known): Promise<void> {
+  await sleep(random() * 6 * graceMs);
+  faulty.slowNames(random() * 2 * graceMs);
+  await answer(blob);
 }
 
 async function upload(digest: Digest): Promise<void> {

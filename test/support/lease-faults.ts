@@ -7,19 +7,22 @@ import type { FileCalls } from '../../src/store/file-calls.ts';
 export interface FaultyCalls {
   readonly calls: FileCalls;
   /** The next setting of this file's times takes so long. Milliseconds. */
-  slowDown(path: string, milliseconds: number): void;
+  slowRefresh(path: string, milliseconds: number): void;
+  /** The next look at the names in any folder begins so late. Milliseconds. */
+  slowNames(milliseconds: number): void;
 }
 
 /**
- * The same calls, in which setting the times of a file may take as long as it pleases: the kernel finds the file by its
- * path first and sets its times after that, and anything may happen to the path between the two. Under load
- * that is a matter of luck; here it is asked for. With `skipsSecondLook`, the look after it is answered with the one
+ * The same calls, of which some take as long as they please. The kernel finds the file whose times are set by its path
+ * first, and sets them after that: anything may happen to the path between the two, and between any two calls. Under
+ * load that is a matter of luck; here it is asked for. With `skipsSecondLook`, the look after it is answered with the one
  * before it, which is the protocol without that look.
  */
 export function faultyCalls(real: FileCalls, skipsSecondLook: boolean): FaultyCalls {
   const slow = new Map<string, number>();
   const seen = new Map<string, Stats>();
   const refreshed = new Set<string>();
+  let namesDelay = 0;
 
   async function refreshSlowly(path: string, time: number, milliseconds: number): Promise<boolean> {
     const handle = await open(path, 'r').catch(() => undefined);
@@ -47,8 +50,16 @@ export function faultyCalls(real: FileCalls, skipsSecondLook: boolean): FaultyCa
     return stats;
   }
 
+  async function names(folder: string): Promise<string[]> {
+    const milliseconds = namesDelay;
+    namesDelay = 0;
+    if (milliseconds > 0) await sleep(milliseconds);
+    return await real.names(folder);
+  }
+
   return {
-    calls: { ...real, refresh, stat },
-    slowDown: (path, milliseconds) => void slow.set(path, milliseconds),
+    calls: { ...real, refresh, stat, names },
+    slowRefresh: (path, milliseconds) => void slow.set(path, milliseconds),
+    slowNames: (milliseconds) => (namesDelay = milliseconds),
   };
 }

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { figure, sized } from '../support/promise-size.ts';
+import { testWith } from '../support/real-parts.ts';
+import { scraped } from '../support/scraped.ts';
+import { startWeir, type Weir } from '../support/weir.ts';
+import type { WireTally } from '../support/wire-actor.ts';
+import { startWireStorm } from '../support/wire-storm.ts';
+
+/** Always too small for what the clients bring, so that eviction never rests. */
+const quota = String(8 * 1024 * 1024);
+const clients = 4;
+const stormMs = sized({ short: 25_000, long: 600_000 });
+
+void test('no answer of two servers on one small volume is broken, of whatever service', async (t) => {
+  const leaseMs = 3000;
+  const env = { LEASE_SECONDS: `${leaseMs / 1000}`, QUOTA: quota };
+  await keepsAll(t, [env, env], leaseMs, [0, 1]);
+});
+
+void test('the same storm sees answers broken when one of the servers has been told of a shorter lease', async (t) => {
+  const leaseMs = 6000;
+  const env = { LEASE_SECONDS: `${leaseMs / 1000}`, QUOTA: quota };
+  const { broken } = await storm(
+    t,
+    [env, { ...env, LEASE_SECONDS: '0' }],
+    leaseMs,
+    (tally) => tally.broken > 0,
+  );
+  assert.ok(broken > 0);
+});
+
+testWith('faketime')(
+  'nor one of servers whose clocks are half of a lease ahead, behind, or run at another rate',
+  async (t) => {
+    const leaseMs = 6000;
+    const env = { LEASE_SECONDS: `${leaseMs / 1000}`, QUOTA: quota };
+    const clocks = [{}, clock(`+${leaseMs / 2000}s`), clock(`-${leaseMs / 2000}s`), clock('+0 x1.1')];
+    await keepsAll(
+      t,
+      clocks.map((faked) => ({ ...env, ...faked })),
+      leaseMs,
+      [0],
+    );
+  },
+  { timeout: 1_800_000 },
+);
+
+/** Settings of a process whose clock is wrong. Times of files come from the kernel and stay true. */
+function clock(faked: string): Record<string, string> {
+  const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`;
+  assert.ok(existsSync(library));
+  return {
+    LD_PRELOAD: library,
+    FAKETIME: faked,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    NO_FAKE_STAT: '1',
+    FAKE_UTIME: '0',
+  };
+}
+
+/** `evicting`: the servers that must have evicted. */
+async function keepsAll(
+  t: TestContext,
+  servers: readonly Record<string, string>[],
+  leaseMs: number,
+  evicting: readonly number[],
+): Promise<void> {
+  const tally = await storm(t, servers, leaseMs, () => false, evicting);
+  const seen = JSON.stringify(tally);
+  assert.ok(tally.kept > 50, seen);
+  assert.ok(tally.gone > 0, seen);
+  assert.deepEqual(
+    { broken: tally.broken, wrong: tally.wrong, failed: tally.failed },
+    { broken: 0, wrong: 0, failed: 0 },
+    seen,
+  );
+}
+
+async function storm(
+  t: TestContext,
+  servers: readonly Record<string, string>[],
+  leaseMs: number,
+  isEnough: (tally: WireTally) => boolean,
+  evicting: readonly number[] = [],
+): Promise<WireTally> {
+  const volume = await mkdtemp(join(tmpdir(), 'weir-served-storm-'));
+  const running: Weir[] = [];
+  try {
+    for (const env of servers) running.push(await startWeir({ volume, env }));
+    const addresses = running.map(({ pushAddress }) => pushAddress);
+    const clientSettings = { addresses, leaseMs, things: 40, largest: 60_000, restMs: 0 };
+    let tally: WireTally;
+    // A machine that is busy with other things sees little in one round.
+    for (let round = 0; ; round++) {
+      const clouds = startWireStorm(clients, clientSettings);
+      await Promise.race([sleep(stormMs), clouds.ended]);
+      tally = await clouds.stop();
+      const evicted = await Promise.all(
+        running.map(({ opsUrl }) => scraped(opsUrl, 'weir_evicted_blobs_total')),
+      );
+      figure(t, { ...tally, evicted });
+      const evict = evicting.every((server) => (evicted[server] ?? 0) > 0);
+      const done = evicting.length > 0 ? evict && tally.kept > 50 && tally.gone > 0 : isEnough(tally);
+      if (done || tally.broken > 0 || round === 5) break;
+    }
+    return tally;
+  } finally {
+    for (const weir of running) await weir.stop();
+    await rm(volume, { recursive: true });
+  }
+}
