@@ -10,6 +10,7 @@ import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { startBackgroundScrub } from './janitor/background-scrub.ts';
+import { startClockWatch } from './janitor/clock-watch.ts';
 import { startEvictor } from './janitor/evictor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
@@ -86,10 +87,12 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (blob) => scrubber.doubt(blob);
   const watch = startVolumeWatch(volume, logger);
+  const clockWatch = startClockWatch(volume.clock, options.leaseMs, logger);
   metrics.watchVolume({
     usage: () => volume.space.usage(),
     isWritable: () => watch.state().writable,
     quota: () => quotaOf(volume),
+    clockSkewMs: () => volume.clock.skewMs(),
   });
 
   const thread = janitorThread(volume.layout.root);
@@ -108,7 +111,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const renewing = every(hour, () => volume.renewMark(), logger);
 
   const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
-  const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
+  const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, volume.clock.now, logger), logger);
 
   const health = HealthState();
   let draining = false;
@@ -134,6 +137,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await thread.stop();
     await evictor?.stop();
     watch.stop();
+    clockWatch.stop();
     await scrubber.stop();
     await volume.close();
     ops?.close();

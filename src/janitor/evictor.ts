@@ -87,7 +87,7 @@ export function startEvictor(
   }
 
   async function onePass(wanted: Wanted): Promise<boolean> {
-    if (stopped || performance.now() < notBefore || mustWait()) return false;
+    if (stopped || performance.now() < notBefore || mustWait() || volume.clock.isOff()) return false;
     const plan: EvictionPlan = {
       run: randomUUID(),
       ...wanted,

@@ -3,6 +3,7 @@ import { abandonedRuns, emptyTrash } from '../store/emptying.ts';
 import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
 import { measureBlobs, measureRest } from '../store/measuring.ts';
+import { removersClock } from '../store/volume-clock.ts';
 import { type ScrubPass, scrubPass, type ScrubSlice } from '../store/scrubbing.ts';
 
 /** What the thread is asked to do. */
@@ -64,10 +65,11 @@ async function run(layout: Layout, task: JanitorTask): Promise<JanitorAnswers[Ja
       rest: task.rest ? measureRest(layout) : undefined,
     };
   }
-  for (const left of abandonedRuns(layout, task.abandonedAfterMs, Date.now)) {
-    emptyTrash(layout, left, task.plan.evictAgeMs, Date.now);
+  const clock = await removersClock(layout);
+  for (const left of abandonedRuns(layout, task.abandonedAfterMs, clock)) {
+    emptyTrash(layout, left, task.plan.evictAgeMs, clock);
   }
-  return await evict(layout, task.plan, Date.now);
+  return await evict(layout, task.plan, clock);
 }
 
 // Walking a volume of millions of blobs would keep the event loop of the server busy for minutes.

@@ -21,6 +21,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/clock                its ctime says what time it is by the volume's clock
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
@@ -38,6 +39,8 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
+  /** Touched to learn the time (volume-clock.ts). */
+  readonly clock: string;
   /** How far the background scrub is (scrub-state.ts). */
   readonly scrub: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
@@ -95,6 +98,7 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
+    clock: join(own, 'clock'),
     scrub: join(own, 'scrub'),
     processes: join(own, 'processes'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],

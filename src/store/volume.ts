@@ -30,6 +30,7 @@ import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { volumeChunkStore } from './volume-chunk-store.ts';
+import { type VolumeClock, volumeClock } from './volume-clock.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 import { volumeValueStore } from './volume-value-store.ts';
@@ -60,6 +61,8 @@ export interface Volume {
   readonly trees: TreeStore;
   readonly chunks: ChunkStore;
   readonly space: Space;
+  /** The clock that dates its files: the one to tell their ages by. */
+  readonly clock: VolumeClock;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
   /** Says that this server still runs; asked for once an hour. */
@@ -81,7 +84,10 @@ export async function openVolume(
   await makeRoot(layout);
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
-  const leases = fileTimeLeases(calls, layout, options.coalesceMs, clock, observer);
+  const filesClock = await volumeClock(layout, options.leaseMs, clock).catch((error: unknown) => {
+    throw volumeError(error, `opening ${layout.root}`);
+  });
+  const leases = fileTimeLeases(calls, layout, options.coalesceMs, filesClock.now, observer);
   const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
@@ -114,6 +120,7 @@ export async function openVolume(
     trees,
     chunks,
     space,
+    clock: filesClock,
     cutOff: mark?.cutOff ?? false,
     renewMark: async () => await mark?.renew(),
     close: async () => await mark?.remove(),

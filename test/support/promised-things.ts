@@ -26,9 +26,18 @@ export function promisedThing(kind: ThingKind, size: () => number): PromisedThin
   return asset(randomBlob(size()));
 }
 
-/** The name of a failed call's status; undefined for a failure that is not the server's answer. */
+/** The name of a failed call's status, or of a blob's in a batch; undefined for a failure that is not the server's answer. */
 export function statusOf(error: unknown): string | undefined {
-  return error instanceof ClientError ? Status[error.code] : undefined;
+  return error instanceof ClientError || error instanceof BlobRefusal ? Status[error.code] : undefined;
+}
+
+class BlobRefusal extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** BatchUpdateBlobs, in which the first blob that was not taken fails all. */
@@ -36,7 +45,7 @@ async function upload(clients: Clients, blobs: readonly Blob[]): Promise<void> {
   const requests = blobs.map(({ digest, data }) => ({ digest, data, compressor: 0 as const }));
   const answer = await clients.cas.batchUpdateBlobs({ instanceName: '', requests, digestFunction: 0 });
   for (const { status } of answer.responses) {
-    if (status?.code) throw new ClientError('BatchUpdateBlobs', status.code, status.message);
+    if (status?.code) throw new BlobRefusal(status.code, status.message);
   }
 }
 
