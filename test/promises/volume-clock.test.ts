@@ -64,7 +64,7 @@ withFaketime('a server whose clock is wrong removes nothing until it is set', as
         // Old enough to go by any clock.
         const last = blobFile(volume, blobs.at(-1) ?? randomBlob(1));
         await eventually(async () => Date.now() - (await stat(last)).ctimeMs > 6000);
-        assert.ok(!weir.output().includes('made room'), weir.output());
+        assert.doesNotMatch(weir.output(), /"made (less )?room/);
         assert.equal(await scraped(weir.opsUrl, 'weir_evicted_blobs_total'), 0);
         await writeFile(file, '+0s\n');
         await logged(weir, `${skewed.replace('not that', 'that')} again`);
