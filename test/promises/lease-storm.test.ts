@@ -22,7 +22,9 @@ const protocol = {
 };
 const answers = sized({ short: 60_000, long: 2_000_000 });
 /** What a storm may take that is to break something; it ends with the first broken promise. */
-const patience = { answers: 2_000_000, rounds: 4, roundMs: 60_000 };
+const patience = { answers: 2_000_000, rounds: 6, roundMs: 60_000 };
+/** Longer leases, so that a machine that is busy with other things looks in time all the same. */
+const patient = { ...protocol, leaseMs: 3 * leaseMs, coalesceMs: 3 * coalesceMs };
 const typeScript = process.features.typescript ? [] : ['--experimental-strip-types'];
 
 void test('no answer is broken by two janitors without a lock, while four processes touch and upload', async (t) => {
@@ -45,11 +47,12 @@ if (sized({ short: false, long: noDiskImage === false })) {
 }
 
 void test('the same storm sees answers broken when blobs go after the lease, and a skipped touch is not made up for', async (t) => {
-  await breaks(t, { ...protocol, evictAgeMs: leaseMs });
+  await breaks(t, { ...patient, evictAgeMs: patient.leaseMs });
 });
 
 void test('the same storm sees answers broken when nobody looks again after setting the times of a file', async (t) => {
-  await breaks(t, { ...protocol, skipsSecondLook: true });
+  const evictAgeMs = patient.leaseMs + patient.coalesceMs + 2 * graceMs;
+  await breaks(t, { ...patient, evictAgeMs, skipsSecondLook: true });
 });
 
 async function keepsAll(t: TestContext, root: string): Promise<void> {
@@ -57,7 +60,7 @@ async function keepsAll(t: TestContext, root: string): Promise<void> {
   const tally = await storm(root, { ...protocol, answers: answers / 4 });
   figure(t, { ...tally, seconds: Math.round((performance.now() - begun) / 1000) });
   assert.ok(tally.answers >= answers, JSON.stringify(tally));
-  assert.ok(tally.kept > tally.answers / 10, JSON.stringify(tally));
+  assert.ok(tally.kept > 1000, JSON.stringify(tally));
   assert.ok(tally.evicted > 100, JSON.stringify(tally));
   assert.equal(tally.broken, 0, JSON.stringify(tally));
 }

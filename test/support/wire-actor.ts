@@ -109,7 +109,7 @@ async function answered(
   ask: (server: Clients) => Promise<boolean>,
 ): Promise<number> {
   const asked = Date.now();
-  const isThere = await outcome(thing, () => ask(oneOf(servers)));
+  const isThere = await outcome(thing, asked, () => ask(oneOf(servers)));
   if (isThere === 'failed') return 0;
   const inTime = Date.now() <= ends;
   if (!isThere) {
@@ -122,14 +122,19 @@ async function answered(
   return asked + leaseMs;
 }
 
-async function outcome(thing: PromisedThing, ask: () => Promise<boolean>): Promise<boolean | 'failed'> {
+async function outcome(
+  thing: PromisedThing,
+  asked: number,
+  ask: () => Promise<boolean>,
+): Promise<boolean | 'failed'> {
   try {
     return await ask();
   } catch (error) {
     const status = statusOf(error);
     if (status === 'RESOURCE_EXHAUSTED') tally.refused++;
     // What was uploaded a moment ago is not there to be referred to.
-    else if (status === 'FAILED_PRECONDITION') broken(thing, String(error));
+    else if (status === 'FAILED_PRECONDITION' && Date.now() - asked < leaseMs) broken(thing, String(error));
+    else if (status === 'FAILED_PRECONDITION') tally.unseen++;
     else {
       tally.failed++;
       fault(thing, String(error));
