@@ -67,6 +67,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const metrics = prometheusMetrics();
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (blob: BlobName) => void = () => {};
+  let distrustLeases = () => {};
   const observer: Observer = {
     ...calls.observer,
     doubted(blob, reason) {
@@ -74,6 +75,10 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
       // A file of the wrong size is missing to everybody already, and the next upload replaces it. Whether
       // its size is wrong or the caller's claim is nobody has to find out by reading all of it.
       if (reason !== 'wrong-size') doubt(blob);
+    },
+    quarantined(blob) {
+      calls.observer.quarantined(blob);
+      distrustLeases();
     },
   };
 
@@ -86,6 +91,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   );
   const scrubber = doubtScrubber(volume.layout, observer, logger);
   doubt = (blob) => scrubber.doubt(blob);
+  distrustLeases = () => volume.distrustLeases();
   const watch = startVolumeWatch(volume, logger);
   const clockWatch = startClockWatch(volume.clock, options.leaseMs, logger);
   metrics.watchVolume({

@@ -119,6 +119,10 @@ export const settings = {
     default: 3600,
     desc: 'seconds for which a blob stays after any positive answer about it',
   }),
+  LEASE_MEMORY: bool({
+    default: true,
+    desc: 'promise blobs that were seen a short while ago without a look; false where something else removes files',
+  }),
   INDEX_ONLY: bool({
     default: false,
     desc: 'keep names only, for "type: index" of BuildStream 2: blobs are on another server and not checked',
@@ -134,6 +138,11 @@ export const settings = {
   QUOTA: quota({
     default: 0,
     desc: 'bytes on disk that the cache may take; 0, none or infinity for no limit but the volume',
+  }),
+  DURABILITY: str({
+    choices: ['strict', 'relaxed'] as const,
+    default: 'strict',
+    desc: 'strict: a push is on disk when it is acknowledged; relaxed: faster, and a power cut may lose the last ones',
   }),
   SCRUB_BYTES_PER_SECOND: bytes({
     default: 5_000_000,
@@ -185,11 +194,13 @@ export interface Config {
   readonly pullAccess: 'anyone' | 'token';
   readonly pushHint: string;
   readonly leaseSeconds: number;
+  readonly leaseMemory: boolean;
   readonly indexOnly: boolean;
   readonly headRoomMin: number | undefined;
   readonly headRoomMax: number | undefined;
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
+  readonly durability: 'strict' | 'relaxed';
   /** 0 for no scrub. */
   readonly scrubBytesPerSecond: number;
   readonly uploadResumeSeconds: number;
@@ -234,10 +245,12 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pullAccess: checked.PULL_ACCESS,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
+    leaseMemory: checked.LEASE_MEMORY,
     indexOnly: checked.INDEX_ONLY,
     headRoomMin: checked.HEAD_ROOM_MIN,
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
+    durability: checked.DURABILITY,
     scrubBytesPerSecond: checked.SCRUB_BYTES_PER_SECOND,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,

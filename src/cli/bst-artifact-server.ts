@@ -26,6 +26,7 @@ interface Flags {
   headRoomMin: string;
   headRoomMax: string;
   quota: string;
+  durability: string;
 }
 
 /** The flags, checked. */
@@ -38,6 +39,7 @@ interface Options {
   readonly headRoomMax: number;
   /** 0 for none. */
   readonly quota: number;
+  readonly durability: 'strict' | 'relaxed';
   readonly tls: { key: string; certificate: string; clients: string | undefined } | undefined;
 }
 
@@ -54,6 +56,11 @@ const program = new Command('bst-artifact-server')
   .option('--head-room-min <INTEGER>', 'Bytes that uploads leave free on the disk', '2000000000')
   .option('--head-room-max <INTEGER>', 'Bytes that are free after a clean-up', '10000000000')
   .option('--quota <INTEGER>', 'Bytes on disk that the cache may take; 0 for no limit but the disk', '0')
+  .option(
+    '--durability <CHOICE>',
+    'strict: what is acknowledged is on disk; relaxed: a power cut may lose the last of it',
+    'strict',
+  )
   .helpOption('--help', 'Show this text and exit')
   .configureOutput({ writeErr: () => {} })
   .exitOverride();
@@ -105,6 +112,7 @@ function parse(argv: readonly string[]): Options {
     headRoomMin,
     headRoomMax,
     quota,
+    durability: durability(flags.durability),
     enablePush: flags.enablePush === true,
     indexOnly: flags.indexOnly === true,
     tls: tlsOptions(flags),
@@ -124,9 +132,12 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     volume: {
       root: options.repo,
       indexOnly: options.indexOnly,
+      // A server without push is used beside BuildStream's own, which removes what it likes.
+      remembersLeases: options.enablePush,
       headRoomMin: options.headRoomMin,
       headRoomMax: options.headRoomMax,
       quotaBytes: options.quota || undefined,
+      durability: options.durability,
     },
     listeners: [await listenerOptions(options, logger)],
     httpListeners: [],
@@ -182,6 +193,11 @@ function usageError(message: string): never {
 function fail(message: string): never {
   process.stderr.write(`ERROR: ${message}\n`);
   process.exit(tlsUsageExit);
+}
+
+function durability(text: string): Options['durability'] {
+  if (text === 'strict' || text === 'relaxed') return text;
+  return usageError(`Invalid value for '--durability': '${text}' is not one of 'strict', 'relaxed'.`);
 }
 
 function integer(text: string, option: string): number {

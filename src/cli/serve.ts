@@ -61,9 +61,11 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     volume: {
       root: config.volume,
       indexOnly: config.indexOnly,
+      remembersLeases: config.leaseMemory,
       headRoomMin: config.headRoomMin,
       headRoomMax: config.headRoomMax,
       quotaBytes: config.quotaBytes,
+      durability: config.durability,
     },
     listeners: [
       listener(config, access, 'pull', config.pullListen),

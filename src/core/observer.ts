@@ -64,6 +64,8 @@ export interface Observer {
   uploadMismatched(): void;
   /** A stored blob that is not what its name says; the scrubber decides what becomes of it. */
   doubted(blob: BlobName, doubt: Doubt): void;
+  /** A blob is not here although this server promised it, less than a lease ago. Somebody else has removed it. */
+  promiseBroken(blob: BlobName): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
   /** A part of a scrub: bytes that were read, blobs that were seen whole, and how far the pass is, 0 to 1. */

@@ -1,10 +1,22 @@
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import pMap from 'p-map';
-import { blobName, type Digest } from '../core/digest.ts';
+import { CacheError } from '../core/cache-error.ts';
+import { type BlobName, blobName, type Digest, digestText } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { openRegular, syncFolder, syncUpwards } from './durable-file.ts';
 import { KnownFiles } from './integrity.ts';
 import type { Layout } from './layout.ts';
-import { volumeError } from './volume-error.ts';
+import type { Leases } from './leases.ts';
+import { moveUnlessReplaced } from './quarantine.ts';
+import { isAbsent, volumeError } from './volume-error.ts';
+
+/**
+ * `strict`: what is acknowledged survives a power cut. `relaxed`: it survives the end of the process, but for a
+ * power cut the file system is left to itself.
+ */
+export type DurabilityMode = 'strict' | 'relaxed';
 
 /** A blob with the file that was found for it (fileIdentity). */
 export interface FoundBlob {
@@ -12,33 +24,100 @@ export interface FoundBlob {
   readonly identity: string;
 }
 
-/** Brings blobs to the disk before something is promised that rests on them. */
+/** Brings blobs to the disk before something is acknowledged that rests on them. */
 export interface Durability {
-  /** Whether this file is known to be on disk already. */
+  /** Whether this file is known to be on disk already, or need not be. */
   isSynced(blob: FoundBlob): boolean;
-  /** Resolves when the bytes and the names of all these blobs survive a power cut. */
+  /** Resolves when the bytes and the names of all these blobs survive a power cut. Errors are CacheErrors. */
   sync(blobs: readonly FoundBlob[]): Promise<void>;
+}
+
+/** The same for what leads to them. Errors are those of the system calls. */
+export interface RecordDurability {
+  /** The bytes of a record, before it has its name. When it rejects, the file is of no use. */
+  syncRecord(handle: FileHandle): Promise<void>;
+  /** The name of a record, and those of the folders above it. */
+  syncName(path: string): Promise<void>;
 }
 
 /** In flight together, so that the file system can serve several with one write of its journal. */
 const syncsAtOnce = 32;
 const syncedRemembered = 200_000;
 
-/** Syncs each file once for its lifetime, as far as this process remembers. */
-export function fileDurability(layout: Layout, observer: Observer): Durability {
+export function fileDurability(
+  mode: DurabilityMode,
+  layout: Layout,
+  leases: Pick<Leases, 'touch'>,
+  observer: Observer,
+): Durability & RecordDurability {
+  return mode === 'strict' ? strict(layout, leases, observer) : relaxed;
+}
+
+const relaxed: Durability & RecordDurability = {
+  isSynced: () => true,
+  sync: () => Promise.resolve(),
+  syncRecord: () => Promise.resolve(),
+  syncName: () => Promise.resolve(),
+};
+
+/** Syncs each blob's file once for its lifetime, as far as this process remembers. */
+function strict(
+  layout: Layout,
+  leases: Pick<Leases, 'touch'>,
+  observer: Observer,
+): Durability & RecordDurability {
   const synced = new KnownFiles(syncedRemembered);
 
-  async function syncBlob({ digest }: FoundBlob): Promise<void> {
-    const handle = await openRegular(layout.blob(blobName(digest)));
+  /** A janitor that looked before the blob was leased may have moved it meanwhile: a touch brings it back. */
+  async function openToSync(digest: Digest): Promise<FileHandle> {
+    const path = layout.blob(blobName(digest));
     try {
-      await handle.datasync();
+      return await openRegular(path);
     } catch (error) {
-      // A second fsync would report success for pages that were dropped: never try again.
-      observer.doubted(blobName(digest), 'unreadable');
-      throw error;
+      if (!isAbsent(error)) throw error;
+    }
+    if ((await leases.touch(digest)) === undefined) throw vanished(digest);
+    return await openRegular(path);
+  }
+
+  async function syncBlob({ digest }: FoundBlob): Promise<void> {
+    const handle = await openToSync(digest);
+    try {
+      const stats = await handle.stat();
+      await handle.datasync().catch((error: unknown) => {
+        setAside(blobName(digest), stats);
+        throw error;
+      });
     } finally {
       await handle.close();
     }
+  }
+
+  /**
+   * After a failed sync the kernel may have dropped what it could not write: reading still gives the right bytes, and
+   * a second sync reports success for what is on no disk. So nobody may get to ask for one: the file goes at
+   * once, and an upload makes a new one.
+   */
+  function setAside(name: BlobName, { ino }: Stats): void {
+    try {
+      if (moveUnlessReplaced(layout.blob(name), layout.quarantined(name), ino)) observer.quarantined(name);
+    } catch {
+      // The volume takes no changes any more: then it will not acknowledge anything either.
+      observer.doubted(name, 'unreadable');
+    }
+  }
+
+  /** Begins no more after a failure, but lets none go on behind the answer's back. */
+  async function syncAll(blobs: readonly FoundBlob[]): Promise<void> {
+    const failures: unknown[] = [];
+    await pMap(
+      blobs,
+      async (blob) => {
+        if (failures.length === 0) await syncBlob(blob).catch((error: unknown) => failures.push(error));
+      },
+      { concurrency: syncsAtOnce },
+    );
+    if (failures.length > 0) throw failures[0];
   }
 
   const isSynced = ({ digest, identity }: FoundBlob) => synced.has(blobName(digest), identity);
@@ -49,7 +128,7 @@ export function fileDurability(layout: Layout, observer: Observer): Durability {
       const unknown = blobs.filter((blob) => !isSynced(blob));
       if (unknown.length === 0) return;
       try {
-        await pMap(unknown, syncBlob, { concurrency: syncsAtOnce });
+        await syncAll(unknown);
         const folders = new Set(unknown.map(({ digest }) => layout.blobFolder(blobName(digest))));
         await pMap(folders, syncFolder, { concurrency: syncsAtOnce });
         // One of the folders, or of those above, may have been made anew.
@@ -60,5 +139,14 @@ export function fileDurability(layout: Layout, observer: Observer): Durability {
       }
       for (const { digest, identity } of unknown) synced.add(blobName(digest), identity);
     },
+    syncRecord: (handle) => handle.sync(),
+    syncName: (path) => syncUpwards(dirname(path), layout.root),
   };
+}
+
+function vanished(digest: Digest): CacheError {
+  return new CacheError(
+    'unavailable',
+    `the blob ${digestText(digest)} went away while it was brought to the disk; try again`,
+  );
 }

@@ -11,6 +11,7 @@ import {
 import type { Observer } from '../core/observer.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
+import type { LeaseMemory } from './lease-memory.ts';
 import { publishEmptyBlob } from './publish.ts';
 import { bringBack } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
@@ -30,8 +31,10 @@ export interface Leases {
    * The latter is reported as a doubt and changes nothing.
    */
   touch(digest: Digest): Promise<Stats | undefined>;
-  /** The same for many, in their order. */
-  touchAll(digests: readonly Digest[], signal?: AbortSignal): Promise<(Stats | undefined)[]>;
+  /** The same for many, in their order. `early`: a file is written to when half of the time is over after which it has to be. */
+  touchAll(digests: readonly Digest[], signal?: AbortSignal, early?: boolean): Promise<(Stats | undefined)[]>;
+  /** Which of them are here; those are leased. What this process has just promised is not looked at again. */
+  leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<boolean[]>;
   /**
    * The same for any file, by path; undefined when it is absent or not a regular file. A file of
    * another size than expected is returned as it is, without a lease.
@@ -39,24 +42,42 @@ export interface Leases {
   touchFile(path: string, expectedSize?: number): Promise<Stats | undefined>;
   /** The file of a blob whose size is not known, leased; undefined when it is absent. */
   touchNamed(name: BlobName): Promise<Stats | undefined>;
+  /** For how long a file with these times need not be touched again. Milliseconds; 0 for one that was not touched now. */
+  restMs(stats: Stats): number;
+  /** A new file of this blob is here. */
+  stored(digest: Digest): void;
+  /** A reader has found no file of this blob, not in the trash either. */
+  notFound(digest: Digest): Promise<void>;
+  /** Something on the volume is not what it was taken for: everything is looked at again. */
+  distrust(): void;
 }
 
-/** `coalesceMs`: a file younger than this is not written to again; its lease has that much slack. */
-export function fileTimeLeases(
-  calls: FileCalls,
-  layout: Layout,
-  coalesceMs: number,
-  clock: Clock,
-  observer: Observer,
-): Leases {
-  async function touchFile(path: string, expectedSize?: number): Promise<Stats | undefined> {
+/** What leases stand on. */
+export interface LeaseParts {
+  readonly calls: FileCalls;
+  readonly layout: Layout;
+  /** A file younger than this is not written to again; its lease has that much slack. Milliseconds. */
+  readonly coalesceMs: number;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly memory: LeaseMemory;
+}
+
+export function fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory }: LeaseParts): Leases {
+  // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
+  const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
+  const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
+
+  async function touchFile(
+    path: string,
+    expectedSize?: number,
+    youngMs = coalesceMs,
+  ): Promise<Stats | undefined> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const before = await calls.stat(path);
       if (before === undefined) return undefined;
       if (expectedSize !== undefined && before.size !== expectedSize) return before;
-      // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
-      const age = clock() - Math.max(before.mtimeMs, before.ctimeMs);
-      if (age < coalesceMs) return before;
+      if (ageOf(before) < youngMs) return before;
       if (!(await calls.refresh(path, clock()))) continue;
       // utimes can succeed on a file that was renamed to the trash and removed while it ran. Only a
       // look at the name afterwards shows that the blob is still where readers find it.
@@ -66,7 +87,12 @@ export function fileTimeLeases(
     return undefined;
   }
 
-  async function touchAll(digests: readonly Digest[], signal?: AbortSignal): Promise<(Stats | undefined)[]> {
+  async function touchAll(
+    digests: readonly Digest[],
+    signal?: AbortSignal,
+    early = false,
+  ): Promise<(Stats | undefined)[]> {
+    const youngMs = early ? coalesceMs / 2 : coalesceMs;
     const found: (Stats | undefined)[] = [];
     try {
       for (let start = 0; start < digests.length; start += lookupsAtOnce) {
@@ -74,15 +100,45 @@ export function fileTimeLeases(
         const some = digests.slice(start, start + lookupsAtOnce);
         found.push(
           ...(await Promise.all(
-            some.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes)),
+            some.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
           )),
         );
       }
       await findElsewhere(digests, found);
+      for (const [index, digest] of digests.entries()) {
+        const stats = ofRightSize(digest, found[index]);
+        found[index] = stats;
+        if (stats !== undefined) memory.promised(digest, restMs(stats));
+        else if (memory.isBroken(digest)) await notFound(digest);
+      }
     } catch (error) {
       throw volumeError(error, 'looking for blobs');
     }
-    return found.map((stats, index) => ofRightSize(digests[index], stats));
+    return found;
+  }
+
+  /** Nobody of us removes what is promised. Somebody else does, then, and what we remember of other blobs is no better. */
+  async function notFound(digest: Digest): Promise<void> {
+    if (!memory.isBroken(digest)) return;
+    memory.forgetAll();
+    const name = blobName(digest);
+    // A damaged blob that was set aside has been told of already.
+    if ((await calls.stat(layout.quarantined(name))) === undefined) observer.promiseBroken(name);
+  }
+
+  async function leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<boolean[]> {
+    const generation = memory.generation();
+    const leased = digests.map((digest) => memory.renew(digest));
+    const unknown = digests.filter((_, index) => !leased[index]);
+    // One look for each call: where somebody has removed all blobs, it shows at once.
+    if (unknown.length === 0 && digests.length > 0) {
+      const some = digests[Math.floor(Math.random() * digests.length)];
+      if (some !== undefined) await touchAll([some], signal);
+    }
+    const stats = (await touchAll(unknown, signal)).values();
+    const found = leased.map((known) => known || stats.next().value !== undefined);
+    if (memory.generation() === generation) return found;
+    return (await touchAll(digests, signal)).map((look) => look !== undefined);
   }
 
   /**
@@ -106,24 +162,43 @@ export function fileTimeLeases(
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
     try {
-      const inPlace = await touchFile(layout.blob(name));
-      if (inPlace !== undefined) return inPlace;
-      const { digestFunction, hash } = blobNameParts(name);
-      // Of all sizes, only the empty blob's matters here.
-      await bringBackOrMake(digestOf(hash, 0, digestFunction), await calls.names(layout.trash));
-      return await touchFile(layout.blob(name));
+      const stats = (await touchFile(layout.blob(name))) ?? (await touchElsewhere(name));
+      if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
+      return stats;
     } catch (error) {
       throw volumeError(error, 'looking for a blob');
     }
   }
 
-  function ofRightSize(digest: Digest | undefined, stats: Stats | undefined): Stats | undefined {
-    if (digest === undefined || stats === undefined || stats.size === digest.sizeBytes) return stats;
+  async function touchElsewhere(name: BlobName): Promise<Stats | undefined> {
+    // Of all sizes, only the empty blob's matters here.
+    await bringBackOrMake(ofSize(name, 0), await calls.names(layout.trash));
+    return await touchFile(layout.blob(name));
+  }
+
+  function ofRightSize(digest: Digest, stats: Stats | undefined): Stats | undefined {
+    if (stats === undefined || stats.size === digest.sizeBytes) return stats;
     observer.doubted(blobName(digest), 'wrong-size');
     return undefined;
   }
 
-  return { touchAll, touchFile, touchNamed, touch: async (digest) => (await touchAll([digest]))[0] };
+  return {
+    touchAll,
+    touchFile,
+    touchNamed,
+    leaseAll,
+    restMs,
+    notFound,
+    touch: async (digest) => (await touchAll([digest]))[0],
+    // The next look finds out for how long it is good.
+    stored: (digest) => memory.promised(digest, 0),
+    distrust: () => memory.forgetAll(),
+  };
+}
+
+function ofSize(name: BlobName, sizeBytes: number): Digest {
+  const { digestFunction, hash } = blobNameParts(name);
+  return digestOf(hash, sizeBytes, digestFunction);
 }
 
 /** Not where the volume is read-only. */

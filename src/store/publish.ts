@@ -30,6 +30,7 @@ export async function publishBlob(
     await renameOver(temporary, target);
     isNew = true;
   }
+  if (isNew) leases.stored(digest);
   await calls.discard(temporary);
   return isNew;
 }

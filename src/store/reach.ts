@@ -7,6 +7,7 @@ import type { Durability, FoundBlob } from './durability.ts';
 import { readMessage } from './stored-messages.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';
 import type { CheckedTree, Reach, Trees } from './trees.ts';
+import type { TreeKind, WholeTrees } from './whole-trees.ts';
 
 /** What a reference of any kind leads to, and must find here. */
 export interface WideReach extends Reach {
@@ -28,6 +29,7 @@ export function reachChecker(
   blobs: Pick<BlobStore, 'findMissing' | 'readWhole'>,
   trees: Trees,
   durability: Durability,
+  whole: WholeTrees,
 ): ReachChecker {
   /** The files of all directories of Tree messages, or undefined when one of these is not here. */
   async function filesOf(treeDigests: readonly Digest[], signal: AbortSignal | undefined) {
@@ -57,7 +59,7 @@ export function reachChecker(
   ): Promise<CheckedTree> {
     // They are leased before they are read, so that they do not go in between.
     const absent = await blobs.findMissing(reach.trees, signal);
-    if (absent.length > 0) return { missing: absent, blobs: 0, bytes: 0 };
+    if (absent.length > 0) return { missing: absent, blobs: 0, bytes: 0, restMs: 0 };
     // Many outputs may be the same tree: it is read once.
     const distinct = [...new Map(reach.trees.map((tree) => [digestText(tree), tree])).values()];
     const files = await filesOf(distinct, signal);
@@ -65,11 +67,29 @@ export function reachChecker(
     return await trees.check({ blobs: all, directories: reach.directories }, signal, onFound);
   }
 
+  /** Trees that were found whole a while ago are not walked again: their roots are looked for, like other blobs. */
+  async function checkNew(reach: WideReach, signal: AbortSignal | undefined): Promise<boolean> {
+    const generation = whole.generation();
+    const isKnown = (kind: TreeKind) => (root: Digest) => whole.isWhole(kind, root);
+    const known = [...reach.directories.filter(isKnown('directory')), ...reach.trees.filter(isKnown('tree'))];
+    if ((await blobs.findMissing([...reach.blobs, ...known], signal)).length > 0) return false;
+    // That look may have shown that nothing which is remembered is to be trusted.
+    const isNew = (root: Digest) => whole.generation() !== generation || !known.includes(root);
+    const [directories, trees] = [reach.directories.filter(isNew), reach.trees.filter(isNew)];
+    if (directories.length + trees.length === 0) return true;
+    const begun = whole.generation();
+    const { missing, restMs } = await check({ blobs: [], directories, trees }, signal);
+    if (missing.length > 0) return false;
+    for (const root of directories) whole.remember('directory', root, restMs, begun);
+    for (const root of trees) whole.remember('tree', root, restMs, begun);
+    return true;
+  }
+
   return {
     check: (reach, signal) => check(reach, signal),
     async isWhole(reach, signal) {
       try {
-        return (await check(reach, signal)).missing.length === 0;
+        return await checkNew(reach, signal);
       } catch (error) {
         // What leads to something other than a tree, or to a damaged one, is of no use to anybody.
         if (error instanceof CacheError && (error.kind === 'invalid-argument' || error.kind === 'not-found'))

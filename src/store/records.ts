@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { RecordDurability } from './durability.ts';
 import {
   createNew,
   discard,
@@ -8,7 +9,6 @@ import {
   readFully,
   referenceMode,
   renameOver,
-  syncUpwards,
   writeFully,
 } from './durable-file.ts';
 import { recordTrashName } from './evictable.ts';
@@ -25,7 +25,7 @@ export interface Records {
   readSealed(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Leases the record itself; false when it is gone. */
   touch(path: string): Promise<boolean>;
-  /** Visible at once and whole, and on disk when it resolves. */
+  /** Visible at once and whole; when it resolves, on disk as far as RecordDurability promises. */
   write(path: string, bytes: Uint8Array): Promise<void>;
   /**
    * The same, with the SHA-256 of the bytes behind them: half of a message can be a message too, and would be a
@@ -44,7 +44,12 @@ export function unsealed(sealed: Uint8Array | undefined): Uint8Array | undefined
   return sealOf(bytes).equals(sealed.subarray(-sealBytes)) ? bytes : undefined;
 }
 
-export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases): Records {
+export function volumeRecords(
+  calls: FileCalls,
+  layout: Layout,
+  leases: Leases,
+  durability: RecordDurability,
+): Records {
   /** Takes it from the trash, when it is on its way out. Linking sets ctime, which renews the lease. */
   async function bringBack(path: string): Promise<void> {
     for (const run of await calls.names(layout.trash)) {
@@ -73,12 +78,12 @@ export function volumeRecords(calls: FileCalls, layout: Layout, leases: Leases):
       const handle = await createNew(temporary, referenceMode);
       try {
         await writeFully(handle, bytes, 0);
-        await handle.sync();
+        await durability.syncRecord(handle);
       } finally {
         await handle.close();
       }
       await renameOver(temporary, path);
-      await syncUpwards(dirname(path), layout.root);
+      await durability.syncName(path);
     } catch (error) {
       await discard(temporary).catch(() => {});
       throw error;

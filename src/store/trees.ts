@@ -34,6 +34,8 @@ export interface Reach {
 export interface CheckedTree extends TreeSummary {
   /** Empty when the tree is whole; else the first that are missing. */
   readonly missing: readonly Digest[];
+  /** For how long none of it need be looked at again. Milliseconds. */
+  readonly restMs: number;
 }
 
 /** Walks trees, level by level and without recursion: each distinct blob is looked at once. */
@@ -49,7 +51,7 @@ export interface Trees extends TreeStore {
 /** Trees over the blobs of a volume. */
 export function storedTrees(
   blobs: Pick<BlobStore, 'readWhole'>,
-  leases: Pick<Leases, 'touch' | 'touchAll'>,
+  leases: Pick<Leases, 'touchAll' | 'restMs'>,
 ): Trees {
   async function readDirectory(digest: Digest): Promise<Directory> {
     return await readMessage(blobs, digest, Directory, directoryShape, 'Directory');
@@ -57,7 +59,7 @@ export function storedTrees(
 
   /** The directory with its file, or undefined when either is not here as it should be. */
   async function visit(digest: Digest): Promise<(VisitedDirectory & { stats: Stats }) | undefined> {
-    const stats = await leases.touch(digest);
+    const [stats] = await leases.touchAll([digest], undefined, true);
     if (stats === undefined) return undefined;
     try {
       return { digest, stats, directory: await readDirectory(digest) };
@@ -103,14 +105,16 @@ export function storedTrees(
     const missing: Digest[] = [];
     let count = 0;
     let bytes = 0;
+    let restMs = Number.POSITIVE_INFINITY;
     const noteFound = (digest: Digest, stats: Stats) => {
       count++;
       bytes += digest.sizeBytes;
+      restMs = Math.min(restMs, leases.restMs(stats));
       onFound?.({ digest, identity: fileIdentity(stats) });
     };
     const lookFor = async (digests: readonly Digest[]) => {
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
-      for (const [index, stats] of (await leases.touchAll(digests, signal)).entries()) {
+      for (const [index, stats] of (await leases.touchAll(digests, signal, true)).entries()) {
         const digest = digests[index];
         if (digest === undefined) continue;
         if (stats === undefined) missing.push(digest);
@@ -133,7 +137,7 @@ export function storedTrees(
       await lookFor(found);
       if (missing.length >= missingReported) break;
     }
-    return { missing: missing.slice(0, missingReported), blobs: count, bytes };
+    return { missing: missing.slice(0, missingReported), blobs: count, bytes, restMs };
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {

@@ -13,7 +13,7 @@ import { isAbsent, volumeError } from './volume-error.ts';
 export interface UntouchedBlobs {
   readonly blobs: Pick<BlobStore, 'findMissing' | 'readWhole'>;
   /** Nothing is leased by these. */
-  readonly leases: Pick<Leases, 'touch' | 'touchAll'>;
+  readonly leases: Pick<Leases, 'touchAll' | 'restMs'>;
 }
 
 /** `isDamaged` says of which blobs the bytes are known to be wrong: they are as good as absent. */
@@ -71,7 +71,7 @@ export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => bo
         return digests.filter((_, index) => found[index] === undefined);
       },
     },
-    leases: { touch: find, touchAll: findAll },
+    leases: { touchAll: findAll, restMs: () => 0 },
   };
 }
 

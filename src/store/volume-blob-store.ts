@@ -37,6 +37,7 @@ export function volumeBlobStore(
 
   function damaged(digest: Digest): CacheError {
     verified.forget(blobName(digest));
+    leases.distrust();
     observer.doubted(blobName(digest), 'wrong-bytes');
     return new CacheError(
       'not-found',
@@ -46,7 +47,10 @@ export function volumeBlobStore(
 
   async function open(digest: Digest): Promise<FileHandle> {
     const handle = await openBlob(calls, layout, blobName(digest));
-    if (handle === undefined) throw absent(digest);
+    if (handle === undefined) {
+      await leases.notFound(digest);
+      throw absent(digest);
+    }
     const { size } = await handle.stat();
     if (size === digest.sizeBytes) return handle;
     await handle.close();
@@ -184,8 +188,8 @@ export function volumeBlobStore(
   return {
     async findMissing(digests, signal) {
       const distinct = [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
-      const found = await leases.touchAll(distinct, signal);
-      return distinct.filter((_, index) => found[index] === undefined);
+      const leased = await leases.leaseAll(distinct, signal);
+      return distinct.filter((_, index) => leased[index] !== true);
     },
     readWhole,
     read,

@@ -16,6 +16,7 @@ import { readingOf, type RecordKind, segmentsBelow } from './record-contents.ts'
 import { storedTrees } from './trees.ts';
 import { untouchedBlobs } from './untouched-blobs.ts';
 import { isAbsent } from './volume-error.ts';
+import { noTrees } from './whole-trees.ts';
 
 /** Something that was found; paths are below the volume. */
 export interface Finding {
@@ -99,7 +100,9 @@ export async function checkVolume(
   const below = (path: string) => relative(layout.root, path);
   await checkBlobs();
   const { blobs, leases } = untouchedBlobs(layout, (name) => damaged.has(name));
-  const reaches = indexOnly ? elsewhere : reachChecker(blobs, storedTrees(blobs, leases), noDurability);
+  const reaches = indexOnly
+    ? elsewhere
+    : reachChecker(blobs, storedTrees(blobs, leases), noDurability, noTrees);
   for (const root of layout.recordRoots) await guarded(root, () => checkRecords(reaches, root));
   observer.progress('other files', undefined);
   await guarded(layout.root, () => listOthers(layout, observer, signal));

@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobIntakes } from '../core/blob-intake.ts';
@@ -8,15 +8,18 @@ import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
+import { elapsedClock } from '../core/elapsed.ts';
 import { instantOf } from '../core/instant.ts';
 import { withReferenceAssets } from '../core/reference-assets.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { chunkingFiles } from './chunkings.ts';
 import type { ValueStore } from '../core/value-store.ts';
-import { fileDurability } from './durability.ts';
+import { type DurabilityMode, fileDurability } from './durability.ts';
+import { syncUpwards } from './durable-file.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { volumeIntakes } from './intakes.ts';
+import { leaseMemory } from './lease-memory.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './leases.ts';
 import { markProcess } from './process-marks.ts';
@@ -34,6 +37,7 @@ import { type VolumeClock, volumeClock } from './volume-clock.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 import { volumeValueStore } from './volume-value-store.ts';
+import { noTrees, wholeTrees } from './whole-trees.ts';
 
 /** Settings of a volume. */
 export interface VolumeOptions extends SpaceLimits {
@@ -47,6 +51,10 @@ export interface VolumeOptions extends SpaceLimits {
   readonly coalesceMs: number;
   /** Whether uploads that stop may be gone on with. */
   readonly keepsUploads: boolean;
+  /** Whether a blob that was found a short while ago is promised again without a look. */
+  readonly remembersLeases: boolean;
+  /** What of that which is acknowledged survives a power cut. */
+  readonly durability: DurabilityMode;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -65,6 +73,8 @@ export interface Volume {
   readonly clock: VolumeClock;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
+  /** A blob was set aside: what is remembered of leases and trees is not true any more. */
+  distrustLeases(): void;
   /** Says that this server still runs; asked for once an hour. */
   renewMark(): Promise<void>;
   /** The orderly end of this server. */
@@ -82,12 +92,19 @@ export async function openVolume(
 ): Promise<Volume> {
   const layout = layoutOf(resolve(options.root));
   await makeRoot(layout);
+  if (options.durability === 'relaxed')
+    logger.warn(
+      'pushes are acknowledged before they are on disk: a power cut may lose the last of them (DURABILITY=relaxed)',
+    );
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
   const filesClock = await volumeClock(layout, options.leaseMs, clock).catch((error: unknown) => {
     throw volumeError(error, `opening ${layout.root}`);
   });
-  const leases = fileTimeLeases(calls, layout, options.coalesceMs, filesClock.now, observer);
+  const elapsed = elapsedClock(clock, () => performance.now());
+  const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
+  const { coalesceMs } = options;
+  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: filesClock.now, observer, memory });
   const space = await measuredSpace(layout.root, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
@@ -97,8 +114,10 @@ export async function openVolume(
   });
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
-  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, fileDurability(layout, observer));
-  const records = volumeRecords(calls, layout, leases);
+  const durability = fileDurability(options.durability, layout, leases, observer);
+  const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
+  const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, durability, whole);
+  const records = volumeRecords(calls, layout, leases, durability);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
@@ -122,6 +141,7 @@ export async function openVolume(
     space,
     clock: filesClock,
     cutOff: mark?.cutOff ?? false,
+    distrustLeases: () => leases.distrust(),
     renewMark: async () => await mark?.renew(),
     close: async () => await mark?.remove(),
     checkWritable: () => checkWritable(calls, layout),
@@ -130,7 +150,9 @@ export async function openVolume(
 
 async function makeRoot({ root }: Layout): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
+    const made = await mkdir(root, { recursive: true });
+    // What is acknowledged is on disk up to the root: where that is new, its own name has to be too.
+    if (made !== undefined) await syncUpwards(dirname(root), dirname(made));
   } catch (error) {
     throw volumeError(error, `making ${root}`);
   }

@@ -36,6 +36,13 @@ export function withLog(observer: Observer, logger: Logger): Observer {
       lastRefusalLine = performance.now();
       refusals = 0;
     },
+    promiseBroken(blob) {
+      observer.promiseBroken(blob);
+      logger.error(
+        'a promised blob is gone: something other than Weir removes files of this volume; all blobs are looked at again',
+        { blob },
+      );
+    },
     quarantined(blob) {
       observer.quarantined(blob);
       logger.warn('a damaged blob was set aside; the next upload of it heals the cache', { blob });

@@ -105,6 +105,11 @@ function countingObserver(registry: Registry): Observer {
     labelNames: ['reason'],
     registers,
   });
+  const brokenPromises = new Counter({
+    name: 'weir_broken_promises_total',
+    help: 'Times that a blob was not there although this server had promised it less than LEASE_SECONDS before. Has to stay 0.',
+    registers,
+  });
   const quarantined = new Counter({
     name: 'weir_quarantined_blobs_total',
     help: 'Stored blobs whose bytes did not give their hash and that were set aside.',
@@ -172,6 +177,7 @@ function countingObserver(registry: Registry): Observer {
     },
     uploadMismatched: () => mismatches.inc(),
     doubted: (_blob, reason) => doubts.inc({ reason }),
+    promiseBroken: () => brokenPromises.inc(),
     quarantined: () => quarantined.inc(),
     scrubbed({ bytes, blobs, progress }) {
       scrubbedBytes.inc(bytes);

@@ -11,6 +11,7 @@ import { emptyTrash } from '../../src/store/emptying.ts';
 import { recordTrashName } from '../../src/store/evictable.ts';
 import type { FileCalls } from '../../src/store/file-calls.ts';
 import { type Layout, layoutOf, makeFolders } from '../../src/store/layout.ts';
+import { leaseMemory } from '../../src/store/lease-memory.ts';
 import { fileTimeLeases } from '../../src/store/leases.ts';
 import { volumeRecords } from '../../src/store/records.ts';
 
@@ -18,6 +19,7 @@ import { volumeRecords } from '../../src/store/records.ts';
 // the file back. Whoever has looked in its place before that, and looks at the trash after it, finds it in neither.
 
 const minute = 60_000;
+const done = () => Promise.resolve();
 
 void test('a blob is found that a janitor gives back between the look in its place and the one at the trash', async () => {
   await withVolume(async (layout, leasesWith) => {
@@ -37,7 +39,7 @@ void test('the same goes for a record', async () => {
     const trashed = join(layout.trash, 'run', recordTrashName(layout, path));
     const leases = leasesWith(() => {});
     const givingBack = callsBeforeNames(calls, () => emptyTrash(layout, 'run', minute, Date.now));
-    const records = volumeRecords(givingBack, layout, leases);
+    const records = volumeRecords(givingBack, layout, leases, { syncRecord: done, syncName: done });
     moveOut(path, trashed);
     assert.deepEqual(await records.read(path, 100), Buffer.from('was'));
     moveOut(path, trashed);
@@ -76,9 +78,16 @@ async function withVolume(
     const layout = layoutOf(root);
     await makeFolders(layout);
     const calls = blockingFileCalls();
-    const observer = { doubted: () => {} } as unknown as Observer;
+    const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
     const leasesWith = (happens: () => unknown) =>
-      fileTimeLeases(callsBeforeNames(calls, happens), layout, minute, Date.now, observer);
+      fileTimeLeases({
+        calls: callsBeforeNames(calls, happens),
+        layout,
+        coalesceMs: minute,
+        clock: Date.now,
+        observer,
+        memory: leaseMemory(minute, Date.now, false),
+      });
     await work(layout, leasesWith, calls);
   } finally {
     await rm(root, { recursive: true });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,8 @@ export interface DiskImage {
   cutPower(): void;
   /** Unmounts it and mounts it again, with the repairs that a mount does. */
   mountAgain(): void;
+  /** Makes files look as if nothing had happened to them for so long, ctime included; ext4 only, and nobody may use it now. */
+  age(names: readonly string[], seconds: number): void;
   remove(): Promise<void>;
 }
 
@@ -40,7 +43,7 @@ function probe(): string | false {
 /** Makes and mounts an image. Rejects with what the failing command says. */
 export async function diskImage({ kind, bytes, inodes }: DiskImageOptions): Promise<DiskImage> {
   const folder = await mkdtemp(join(tmpdir(), `weir-${kind}-`));
-  const file = join(folder, 'image');
+  let file = join(folder, 'image');
   const path = join(folder, 'mounted');
   await writeFile(file, '');
   await truncate(file, bytes);
@@ -48,14 +51,36 @@ export async function diskImage({ kind, bytes, inodes }: DiskImageOptions): Prom
     run('mkfs.ext4', '-q', '-F', ...(inodes === undefined ? [] : ['-N', `${inodes}`]), file);
   else run('mkfs.xfs', '-q', '-f', file);
   run('mkdir', path);
-  const mount = () => run('mount', '-o', 'loop', file, path);
+  // A copy has the UUID of its original.
+  const mount = () => run('mount', '-o', kind === 'xfs' ? 'loop,nouuid' : 'loop', file, path);
   mount();
+
+  function detach(): void {
+    // What is still in memory of one that has its power is to be on it; the others only say that they have none.
+    spawnSync('sync', ['--file-system', path]);
+    run('umount', path);
+    if (!isAttached(file)) return;
+    // A sandbox of somebody else's has a copy of our mount and keeps the file system alive, dead as it is.
+    run('cp', '--sparse=always', file, `${file}+`);
+    file += '+';
+  }
+
   return {
     path,
     remount: (mode) => run('mount', '-o', `remount,${mode}`, path),
     cutPower: () => run(systemPython, '-c', goingDown, path),
     mountAgain() {
-      run('umount', path);
+      detach();
+      mount();
+    },
+    age(names, seconds) {
+      detach();
+      const then = Math.floor(Date.now() / 1000 - seconds);
+      const commands = names.flatMap((name) =>
+        ['atime', 'mtime', 'ctime'].map((field) => `set_inode_field /${name} ${field} @${then}\n`),
+      );
+      writeFileSync(join(folder, 'commands'), commands.join(''));
+      run('debugfs', '-w', '-f', join(folder, 'commands'), file);
       mount();
     },
     async remove() {
@@ -66,6 +91,10 @@ export async function diskImage({ kind, bytes, inodes }: DiskImageOptions): Prom
   };
 }
 
+function isAttached(file: string): boolean {
+  return run('losetup', '--associated', file) !== '';
+}
+
 /** FS_IOC_SHUTDOWN, _IOR('X', 125, u32), with 2 for "do not write the journal either"; ext4 and XFS have it in common. */
 const goingDown = `
 import fcntl, os, struct, sys
@@ -73,7 +102,8 @@ folder = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.ioctl(folder, 0x8004587D, struct.pack('I', 2))
 `;
 
-function run(command: string, ...args: string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+function run(command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`);
+  return stdout;
 }

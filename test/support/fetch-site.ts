@@ -43,6 +43,8 @@ export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise
       leaseMs: 0,
       coalesceMs: 0,
       keepsUploads: false,
+      remembersLeases: true,
+      durability: 'strict',
       headRoomMin: 0,
       headRoomMax: 0,
       quotaBytes: undefined,

@@ -9,6 +9,7 @@ import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
 import { blobMode } from '../../src/store/durable-file.ts';
 import { evict } from '../../src/store/eviction.ts';
 import { layoutOf } from '../../src/store/layout.ts';
+import { leaseMemory } from '../../src/store/lease-memory.ts';
 import { fileTimeLeases } from '../../src/store/leases.ts';
 import { publishBlob } from '../../src/store/publish.ts';
 import { openBlob } from '../../src/store/trash.ts';
@@ -83,8 +84,9 @@ const layout = layoutOf(settings.root);
 const random = seededRandom(settings.number);
 const faulty = faultyCalls(blockingFileCalls(), settings.skipsSecondLook);
 const { calls } = faulty;
-const observer = { doubted: () => {} } as unknown as Observer;
-const leases = fileTimeLeases(calls, layout, coalesceMs, Date.now, observer);
+const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
+const memory = leaseMemory(leaseMs, Date.now, true);
+const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: Date.now, observer, memory });
 
 const sharedBlobs = 3000;
 const aimedBlobs = 150;
@@ -146,7 +148,7 @@ async function touchAround(): Promise<void> {
 /** Asks for the blob, uploads it when it is not there: a positive answer in either case. */
 async function answer(blob: Known): Promise<void> {
   const asked = Date.now();
-  const isThere = (await leases.touch(blob.digest)) !== undefined;
+  const isThere = (await leases.leaseAll([blob.digest]))[0] === true;
   judge(blob, asked, isThere);
   if (!isThere) await upload(blob.digest);
   if (blob.ends === 0) blob.since = Date.now();

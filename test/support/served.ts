@@ -9,6 +9,9 @@ export interface Served {
   readonly pull: Clients;
 }
 
+/** The setting for suites that remove files behind the server's back and want it to look at once. */
+export const looksAlways: WeirOptions = { env: { LEASE_MEMORY: 'false' } };
+
 /** For the suite around the call: a server of its own, handed over before its first test and stopped after its last. */
 export function served(handOver: (site: Served) => void, options: WeirOptions = {}): void {
   let site: Served | undefined;

@@ -7,6 +7,7 @@ import { eventually } from './eventually.ts';
 
 /** A system call, and when it was under way: places in the trace, which has one line at a time. */
 export interface TracedCall {
+  readonly thread: number;
   readonly name: string;
   /** All between the parentheses; a descriptor has its path behind it, in angle brackets. */
   readonly args: string;
@@ -70,6 +71,7 @@ function callsIn(text: string): TracedCall[] {
     const parts = /^(\w+)\((.*)\)\s+= (-?\d)/.exec(whole);
     if (parts === null) continue;
     calls.push({
+      thread: Number(thread),
       name: parts[1] ?? '',
       args: parts[2] ?? '',
       succeeded: parts[3] !== '-1',

@@ -17,6 +17,8 @@ export interface WeirOptions {
   tcp?: boolean;
   /** Speak the HTTP cache protocol too. */
   http?: boolean;
+  /** A command that runs the server as its arguments say, and becomes it. */
+  under?: readonly string[];
   /** Settings on top of the defaults of a test. */
   env?: Record<string, string>;
 }
@@ -47,7 +49,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
   const volume = options.volume ?? join(own, 'volume');
   const socketsDir = options.socketsDir ?? own;
   const tcp = options.tcp === true;
-  const child = spawn(process.execPath, [join(project, 'bin', 'weir'), 'serve'], {
+  const command = [...(options.under ?? []), process.execPath, join(project, 'bin', 'weir'), 'serve'];
+  const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: own,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {

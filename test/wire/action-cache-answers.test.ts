@@ -13,7 +13,7 @@ import {
   updateAction,
 } from '../support/action-samples.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Served, served } from '../support/served.ts';
+import { type Served, looksAlways, served } from '../support/served.ts';
 import { startWeir } from '../support/weir.ts';
 import { type Blob, clientsAt, failure, findMissing, putBatch, randomBlob } from '../support/wire.ts';
 
@@ -42,7 +42,7 @@ async function cached({ push }: Pick<Served, 'push'>): Promise<SampleAction> {
 
 void describe('ActionCache', () => {
   let site: Served;
-  served((it) => (site = it));
+  served((it) => (site = it), looksAlways);
 
   const statusOf = async (action: SampleAction, instanceName = '') =>
     (await failure(getAction(site.pull, action, { instanceName }))).status;

@@ -8,7 +8,7 @@ import type {
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { outputFile, resultOf, sampleResult } from '../support/actions.ts';
 import { scraped } from '../support/scraped.ts';
-import { type Served, served } from '../support/served.ts';
+import { type Served, looksAlways, served } from '../support/served.ts';
 import { startWeir } from '../support/weir.ts';
 import {
   type Blob,
@@ -51,7 +51,7 @@ function pathOf(volume: string, { digest: { hash } }: Blob): string {
 
 void describe('an action result', () => {
   let site: Served;
-  served((it) => (site = it));
+  served((it) => (site = it), looksAlways);
 
   void test('comes back as it was, on both listeners', async () => {
     const { result, reached } = sampleResult();

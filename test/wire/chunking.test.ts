@@ -20,7 +20,7 @@ import {
   sampleLengths,
   store,
 } from '../support/chunked-blobs.ts';
-import { served } from '../support/served.ts';
+import { looksAlways, served } from '../support/served.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { blobOf, type Clients, clientsAt, failure, findMissing, randomBlob } from '../support/wire.ts';
 
@@ -28,7 +28,7 @@ describe('SplitBlob', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-  served((site) => ({ weir, push, pull } = site));
+  served((site) => ({ weir, push, pull } = site), looksAlways);
 
   test('are advertised with their parameters; splicing only where one may push', async () => {
     for (const [clients, splices] of [

@@ -12,7 +12,7 @@ import {
   pushDirectory,
   secondsFromNow,
 } from '../support/assets.ts';
-import { served } from '../support/served.ts';
+import { looksAlways, served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
 import type { Weir } from '../support/weir.ts';
 import { type Clients, failure, putBatch } from '../support/wire.ts';
@@ -24,7 +24,7 @@ describe("BuildStream 1.6's URN and the key of ReferenceStorage", () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-  served((site) => ({ weir, push, pull } = site));
+  served((site) => ({ weir, push, pull } = site), looksAlways);
 
   async function storedTree() {
     const tree = sampleTree();

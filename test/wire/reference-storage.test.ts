@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { served } from '../support/served.ts';
+import { looksAlways, served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Blob, blobOf, type Clients, clientsAt, failure, putBatch } from '../support/wire.ts';
@@ -12,7 +12,7 @@ describe('ReferenceStorage', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-  served((site) => ({ weir, push, pull } = site));
+  served((site) => ({ weir, push, pull } = site), looksAlways);
 
   const pathOf = ({ digest: { hash } }: Blob) =>
     join(weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));

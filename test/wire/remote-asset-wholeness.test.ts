@@ -11,7 +11,7 @@ import {
   pushBlob,
   pushDirectory,
 } from '../support/assets.ts';
-import { served } from '../support/served.ts';
+import { looksAlways, served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
@@ -44,7 +44,7 @@ describe('an asset', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-  served((site) => ({ weir, push, pull } = site));
+  served((site) => ({ weir, push, pull } = site), looksAlways);
 
   const notFound = async (call: Promise<unknown>) => assert.equal((await failure(call)).status, 'NOT_FOUND');
 

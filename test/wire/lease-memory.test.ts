@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { scraped } from '../support/scraped.ts';
+import { type Served, served } from '../support/served.ts';
+import { sampleTree } from '../support/trees.ts';
+import {
+  type Blob,
+  downloadName,
+  failure,
+  findMissing,
+  putBatch,
+  randomBlob,
+  read,
+} from '../support/wire.ts';
+
+const broken = 'weir_broken_promises_total';
+
+describe('what a server remembers of its promises', () => {
+  let site: Served;
+  served((it) => (site = it));
+
+  const pathOf = ({ digest: { hash } }: Blob) =>
+    join(site.weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
+  const absent = (blobs: readonly Blob[]) =>
+    findMissing(
+      site.pull,
+      blobs.map(({ digest }) => digest),
+    );
+  const count = () => scraped(site.weir.opsUrl, broken);
+
+  test('is kept to: no promise is broken by pushing and pulling', async () => {
+    const tree = sampleTree();
+    await putBatch(site.push, tree.blobs);
+    for (let times = 0; times < 3; times++) {
+      assert.deepEqual(await absent(tree.blobs), []);
+      await site.push.references.updateReference({
+        instanceName: '',
+        keys: ['a/b/kept'],
+        digest: tree.root.digest,
+      });
+      await site.pull.references.getReference({ instanceName: '', key: 'a/b/kept' });
+      for (const blob of tree.blobs)
+        assert.deepEqual(await read(site.pull, downloadName(blob)), Buffer.from(blob.data));
+    }
+    assert.equal(await count(), 0);
+  });
+
+  test('does not outlast a removal of everything by somebody else: it shows at once', async () => {
+    const blobs = Array.from({ length: 20 }, () => randomBlob(100));
+    await putBatch(site.push, blobs);
+    for (let times = 0; times < 2; times++) assert.deepEqual(await absent(blobs), []);
+    const before = await count();
+    for (const blob of blobs) await rm(pathOf(blob));
+    assert.equal((await absent(blobs)).length, blobs.length);
+    assert.equal(await count(), before + 1);
+    await putBatch(site.push, blobs);
+    assert.deepEqual(await absent(blobs), []);
+  });
+
+  test('is forgotten wholly when one promised blob is not there to be read', async () => {
+    const [tree, other] = [sampleTree(), sampleTree()];
+    const lost = tree.files[0] ?? tree.root;
+    await putBatch(site.push, [...tree.blobs, ...other.blobs]);
+    for (const [key, { root }] of Object.entries({ 'a/b/lost': tree, 'a/b/other': other })) {
+      await site.push.references.updateReference({ instanceName: '', keys: [key], digest: root.digest });
+      for (let times = 0; times < 2; times++)
+        await site.pull.references.getReference({ instanceName: '', key });
+    }
+    const before = await count();
+    for (const blob of [lost, other.files[0] ?? other.root]) await rm(pathOf(blob));
+    assert.equal((await failure(read(site.pull, downloadName(lost)))).status, 'NOT_FOUND');
+    for (const key of ['a/b/lost', 'a/b/other'])
+      assert.equal(
+        (await failure(site.pull.references.getReference({ instanceName: '', key }))).status,
+        'NOT_FOUND',
+      );
+    assert.equal(await count(), before + 1);
+    assert.match(site.weir.output(), /a promised blob is gone/);
+  });
+
+  test('does not call a reference whole of which a blob was set aside', async () => {
+    const tree = sampleTree();
+    const damaged = tree.files[0] ?? tree.root;
+    const reference = { instanceName: '', key: 'a/b/damaged' };
+    await putBatch(site.push, tree.blobs);
+    await site.push.references.updateReference({
+      instanceName: '',
+      keys: [reference.key],
+      digest: tree.root.digest,
+    });
+    for (let times = 0; times < 2; times++) await site.pull.references.getReference(reference);
+    const setAside = () => scraped(site.weir.opsUrl, 'weir_quarantined_blobs_total');
+    const before = await setAside();
+    await writeFile(pathOf(damaged), Buffer.alloc(damaged.data.length));
+    assert.equal((await failure(read(site.pull, downloadName(damaged)))).status, 'NOT_FOUND');
+    await eventually(async () => (await setAside()) > before);
+    assert.equal((await failure(site.pull.references.getReference(reference))).status, 'NOT_FOUND');
+  });
+
+  test('does not count a damaged blob that was set aside as a broken promise', async () => {
+    const blob = randomBlob(1000);
+    await putBatch(site.push, [blob]);
+    assert.deepEqual(await absent([blob]), []);
+    const setAside = () => scraped(site.weir.opsUrl, 'weir_quarantined_blobs_total');
+    const [before, asideBefore] = [await count(), await setAside()];
+    await writeFile(pathOf(blob), randomBlob(1000).data);
+    assert.equal((await failure(read(site.pull, downloadName(blob)))).status, 'NOT_FOUND');
+    await eventually(async () => (await setAside()) > asideBefore);
+    assert.equal((await absent([blob])).length, 1);
+    assert.equal(await count(), before);
+  });
+});
