@@ -50,8 +50,10 @@ void test(
       const evicted = await scraped(weir.opsUrl, 'weir_evicted_blobs_total');
       // Sockets of clients that have left are closed a moment later.
       await eventually(async () => (await descriptorsOf(weir.pid)) <= before + fewDescriptors);
-      const half = samples.slice(samples.length / 2);
-      const slopePerHour = slope(half.map(({ hours, memory }) => [hours, memory])) / (half[0]?.memory ?? 1);
+      const half = floors(samples.slice(samples.length / 2));
+      const line = lineThrough(half.map(({ hours, memory }) => [hours, memory]));
+      const slopePerHour = line.slope / line.level;
+      const doubtPerHour = (2 * line.error) / line.level;
       figure(t, {
         ...tally,
         evicted,
@@ -63,7 +65,8 @@ void test(
       assert.ok(tally.answers > 10, JSON.stringify(tally));
       if (sized({ short: false, long: true })) {
         assert.ok(evicted > 0);
-        assert.ok(slopePerHour < mostSlopePerHour, `${slopePerHour} of its memory in an hour`);
+        // A collector's saw teeth are no slope: what the line cannot tell from level is level.
+        assert.ok(slopePerHour - doubtPerHour < mostSlopePerHour, `${slopePerHour} of its memory in an hour`);
       }
     } finally {
       await weir.stop();
@@ -107,11 +110,29 @@ function range(values: readonly number[]): number[] {
   return [Math.min(...values), Math.max(...values)];
 }
 
-/** Of the straight line that is nearest to the points. */
-function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const middle = mean(points.map(([x]) => x));
-  const level = mean(points.map(([, y]) => y));
-  const spread = points.reduce((sum, [x]) => sum + (x - middle) ** 2, 0);
-  return points.reduce((sum, [x, y]) => sum + (x - middle) * (y - level), 0) / spread;
+/** The sample with the least memory of each of 15 spans: what is left when the collector has been there. */
+function floors(samples: readonly Sample[]): Sample[] {
+  const span = Math.max(1, Math.floor(samples.length / 15));
+  const least: Sample[] = [];
+  for (let from = 0; from + span <= samples.length; from += span) {
+    const some = samples.slice(from, from + span);
+    const [first] = some.sort((a, b) => a.memory - b.memory);
+    if (first !== undefined) least.push(first);
+  }
+  return least;
+}
+
+/** The straight line that is nearest to the points: its slope, the standard error of that, and its height in the middle. */
+function lineThrough(points: readonly (readonly [x: number, y: number])[]): {
+  slope: number;
+  error: number;
+  level: number;
+} {
+  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+  const middle = sum(points.map(([x]) => x)) / points.length;
+  const level = sum(points.map(([, y]) => y)) / points.length;
+  const spread = sum(points.map(([x]) => (x - middle) ** 2));
+  const slope = sum(points.map(([x, y]) => (x - middle) * (y - level))) / spread;
+  const rest = sum(points.map(([x, y]) => (y - level - slope * (x - middle)) ** 2));
+  return { slope, error: Math.sqrt(rest / Math.max(1, points.length - 2) / spread), level };
 }
