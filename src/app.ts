@@ -10,6 +10,7 @@ import { opsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { startBackgroundScrub } from './janitor/background-scrub.ts';
+import { startClockWatch } from './janitor/clock-watch.ts';
 import { startJanitor } from './janitor/janitor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
@@ -20,6 +21,7 @@ import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { clearSocketPath } from './rpc/socket-file.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
+import { countedCalls } from './telemetry/counted-calls.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { prometheusMetrics } from './telemetry/metrics.ts';
 
@@ -92,10 +94,12 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   );
   distrustLeases = () => volume.distrustLeases();
   const watch = startVolumeWatch(volume, logger);
+  const clockWatch = startClockWatch(volume.clock, options.leaseMs, logger);
   metrics.watchVolume({
     usage: () => volume.space.usage(),
     isWritable: () => watch.state().writable,
     quota: () => quotaOf(volume),
+    clockSkewMs: () => volume.clock.skewMs(),
   });
 
   const thread = janitorThread(volume.layout.root, (steps) => observer.evictionStepped(steps));
@@ -114,7 +118,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
         ballastBytes,
         indexOnly,
         thread,
-        clock,
+        clock: volume.clock.now,
         observer,
         logger,
       })
@@ -159,6 +163,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await thread.stop();
     await janitorEnded;
     watch.stop();
+    clockWatch.stop();
     await scrubber?.stop();
     await volume.close();
     ops?.close();
@@ -242,32 +247,6 @@ async function drain(
     if (result.status === 'rejected')
       logger.warn('a listener did not stop in order', { error: String(result.reason) });
   }
-}
-
-/** Knows when no call is under way any more. */
-function countedCalls(observer: Observer): { observer: Observer; ended(patienceMs: number): Promise<void> } {
-  let underWay = 0;
-  let whenNone: (() => void) | undefined;
-  return {
-    observer: {
-      ...observer,
-      callBegan(role) {
-        underWay++;
-        observer.callBegan(role);
-      },
-      callEnded(role) {
-        observer.callEnded(role);
-        if (--underWay === 0) whenNone?.();
-      },
-    },
-    async ended(patienceMs) {
-      if (underWay === 0) return;
-      await new Promise<void>((resolve) => {
-        whenNone = resolve;
-        setTimeout(resolve, patienceMs).unref();
-      });
-    },
-  };
 }
 
 /** Repeats a piece of maintenance; one that fails is logged and tried again next time. */

@@ -71,7 +71,7 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
   }
 
   async function onePass(wanted: Wanted): Promise<RoomMade> {
-    if (stopped || mustWait()) return 'not-now';
+    if (stopped || mustWait() || volume.clock.isOff()) return 'not-now';
     if (performance.now() < notBefore) return whyWaiting;
     const begun = performance.now();
     const { evictAgeMs, graceMs } = ages;

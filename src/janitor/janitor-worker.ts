@@ -7,6 +7,7 @@ import { measureVolume } from '../store/measuring.ts';
 import { type ScrubPass, scrubPass, type ScrubSlice } from '../store/scrubbing.ts';
 import { type TrashWatch, trashWatch } from '../store/trash-watch.ts';
 import type { MeasuredBytes } from '../store/used-bytes.ts';
+import { removersClock } from '../store/volume-clock.ts';
 import type { LeaseAges } from './lease-ages.ts';
 import { type EvictionSteps, steppedWatcher } from './eviction-steps.ts';
 
@@ -80,20 +81,24 @@ async function evictOnce(
   const watcher = steppedWatcher(tell);
   ownRuns.add(plan.run);
   try {
-    return await evict(layout, plan, Date.now, watcher);
+    return await evict(layout, plan, await removersClock(layout), watcher);
   } finally {
     ownRuns.delete(plan.run);
     watcher.end();
   }
 }
 
-function finishAbandoned(layout: Layout, { evictAgeMs, graceMs, abandonedAfterMs }: LeaseAges): Finished {
+async function finishAbandoned(
+  layout: Layout,
+  { evictAgeMs, graceMs, abandonedAfterMs }: LeaseAges,
+): Promise<Finished> {
+  const clock = await removersClock(layout);
   trash ??= trashWatch(layout);
   const sum = { blobs: 0, records: 0, bytes: 0, returned: 0 };
   let youngestIdleMs = Number.POSITIVE_INFINITY;
   for (const run of trash.abandoned(abandonedAfterMs)) {
     if (ownRuns.has(run)) continue;
-    const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, Date.now);
+    const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock);
     for (const field of ['blobs', 'records', 'bytes', 'returned'] as const) sum[field] += emptied[field];
     if (emptied.blobs > 0) youngestIdleMs = Math.min(youngestIdleMs, emptied.youngestIdleMs);
   }
@@ -106,11 +111,11 @@ async function run(
   tell: (steps: EvictionSteps) => void,
 ): Promise<JanitorAnswers[JanitorTask['kind']]> {
   if (task.kind === 'evict') return await evictOnce(layout, task.plan, tell);
-  if (task.kind === 'finish') return finishAbandoned(layout, task.ages);
+  if (task.kind === 'finish') return await finishAbandoned(layout, task.ages);
   if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
   if (task.kind === 'records') {
     const { anew, forMs, ages } = task;
-    records ??= recordTidier(layout, Date.now);
+    records ??= recordTidier(layout, await removersClock(layout));
     return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
   }
   return measureVolume(layout, task.prefixes, task.records);

@@ -22,6 +22,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
  *     <root>/weir/usage/<uuid>         what a server tells the others of what it writes
  *     <root>/weir/quarantine/<name>    files that did not give their hash
+ *     <root>/weir/clock                its ctime says what time it is by the volume's clock
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/janitor-lock         which server's janitor works, and a number that it counts up
  *     <root>/weir/ballast              takes room, to be given up when there is no other
@@ -42,6 +43,8 @@ export interface Layout {
   readonly trash: string;
   readonly quarantine: string;
   readonly version: string;
+  /** Touched to learn the time (volume-clock.ts). */
+  readonly clock: string;
   /** How far the background scrub is (scrub-state.ts). */
   readonly scrub: string;
   readonly janitorLock: string;
@@ -105,6 +108,7 @@ export function layoutOf(root: string): Layout {
     trash: join(own, 'trash'),
     quarantine: join(own, 'quarantine'),
     version: join(own, 'version'),
+    clock: join(own, 'clock'),
     scrub: join(own, 'scrub'),
     janitorLock: join(own, 'janitor-lock'),
     ballast: join(own, 'ballast'),

@@ -145,21 +145,23 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     return (await touchAll(digests, signal)).map((look) => look !== undefined);
   }
 
-  /** A second look for those that are not in their place; one look at the trash serves them all. */
+  /**
+   * A second look for those that are not in their place; one look at the trash serves them all. Then a third one in
+   * their place, whatever the trash had: between our looks a janitor may have given back what was touched on its way out.
+   */
   async function findElsewhere(digests: readonly Digest[], found: (Stats | undefined)[]): Promise<void> {
     if (!found.includes(undefined)) return;
     const runs = await calls.names(layout.trash);
     for (const [index, digest] of digests.entries()) {
       if (found[index] !== undefined) continue;
-      if (await isBack(digest, runs))
-        found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
+      await bringBackOrMake(digest, runs);
+      found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
     }
   }
 
-  /** Whether a blob that was not in its place is there now. */
-  async function isBack(digest: Digest, runs: readonly string[]): Promise<boolean> {
-    if (isEmptyBlob(digest)) return await makeEmptyBlob(calls, layout, digest);
-    return runs.length > 0 && (await bringBack(calls, layout, runs, blobName(digest)));
+  async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
+    if (isEmptyBlob(digest)) await makeEmptyBlob(calls, layout, digest);
+    else await bringBack(calls, layout, runs, blobName(digest));
   }
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
@@ -174,8 +176,8 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
 
   async function touchElsewhere(name: BlobName): Promise<Stats | undefined> {
     // Of all sizes, only the empty blob's matters here.
-    const isHere = await isBack(ofSize(name, 0), await calls.names(layout.trash));
-    return isHere ? await touchFile(layout.blob(name)) : undefined;
+    await bringBackOrMake(ofSize(name, 0), await calls.names(layout.trash));
+    return await touchFile(layout.blob(name));
   }
 
   function unlessWrong(name: BlobName, stats: Stats | undefined): Stats | undefined {
@@ -207,13 +209,11 @@ function ofSize(name: BlobName, sizeBytes: number): Digest {
   return digestOf(hash, sizeBytes, digestFunction);
 }
 
-/** False where the volume is read-only and has none. */
-async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<boolean> {
+/** Not where the volume is read-only. */
+async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<void> {
   try {
     await publishEmptyBlob(calls, layout, digest);
-    return true;
   } catch (error) {
-    if (errnoOf(error) === 'EROFS') return false;
-    throw error;
+    if (errnoOf(error) !== 'EROFS') throw error;
   }
 }

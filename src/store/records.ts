@@ -49,26 +49,26 @@ export function volumeRecords(
   leases: Leases,
   durability: RecordDurability,
 ): Records {
-  /** Takes it from the trash, when it is on its way out; true when it is back. Linking sets ctime, which renews the lease. */
-  async function bringBack(path: string): Promise<boolean> {
+  /** Takes it from the trash, when it is on its way out. Linking sets ctime, which renews the lease. */
+  async function bringBack(path: string): Promise<void> {
     for (const run of await calls.names(layout.trash)) {
       try {
         const trashed = join(layout.trash, run, recordTrashName(layout, path));
         // As with blobs (trash.ts): a janitor that moves it again must see that somebody needs it.
         if (!(await calls.refresh(trashed, Date.now()))) continue;
         await calls.link(trashed, path);
-        return true;
+        return;
       } catch (error) {
         if (!isAbsent(error)) throw error;
       }
     }
-    return false;
   }
 
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     const inPlace = await readInPlace(path, maxBytes);
     if (inPlace !== 'absent') return inPlace;
-    if (!(await bringBack(path))) return undefined;
+    await bringBack(path);
+    // Wherever it was: a janitor may have given it back between our looks.
     const back = await readInPlace(path, maxBytes);
     return back === 'absent' ? undefined : back;
   }
@@ -100,7 +100,8 @@ export function volumeRecords(
     writeSealed: (path, bytes) => write(path, Buffer.concat([bytes, sealOf(bytes)])),
     async touch(path) {
       if ((await leases.touchFile(path)) !== undefined) return true;
-      return (await bringBack(path)) && (await leases.touchFile(path)) !== undefined;
+      await bringBack(path);
+      return (await leases.touchFile(path)) !== undefined;
     },
   };
 }

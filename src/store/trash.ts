@@ -11,7 +11,7 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  */
 
 /**
- * Gives a blob its place back from one of the runs (the folders of the trash); true when it is there now. Its times
+ * Gives a blob its place back from one of the runs (the folders of the trash) when it is in one. Its times
  * renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked at the
  * blob before all this and moves it only now, could not see in its trash that somebody needs it.
  */
@@ -20,19 +20,18 @@ export async function bringBack(
   layout: Layout,
   runs: readonly string[],
   name: BlobName,
-): Promise<boolean> {
+): Promise<void> {
   for (const run of runs) {
     try {
       const trashed = layout.trashed(run, name);
       if (!(await calls.refresh(trashed, Date.now()))) continue;
       await calls.link(trashed, layout.blob(name));
-      return true;
+      return;
     } catch (error) {
       // On a volume that became read-only it stays where it is, and readers find it there.
       if (!isAbsent(error) && errnoOf(error) !== 'EROFS') throw error;
     }
   }
-  return false;
 }
 
 /**

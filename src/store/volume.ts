@@ -36,6 +36,7 @@ import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { volumeChunkStore } from './volume-chunk-store.ts';
+import { type VolumeClock, volumeClock } from './volume-clock.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
 import { volumeValueStore } from './volume-value-store.ts';
@@ -71,6 +72,8 @@ export interface Volume {
   readonly trees: TreeStore;
   readonly chunks: ChunkStore;
   readonly space: Space;
+  /** The clock that dates its files: the one to tell their ages by. */
+  readonly clock: VolumeClock;
   /** Whether a server was cut off when the machine last went down: touches may have been lost with it. */
   readonly cutOff: boolean;
   /** A blob was set aside: what is remembered of leases and trees is not true any more. */
@@ -98,11 +101,14 @@ export async function openVolume(
     );
   const calls = await fileCallsFor(layout.root);
   await prepare(calls, layout, logger);
+  const filesClock = await volumeClock(layout, options.leaseMs, clock).catch((error: unknown) => {
+    throw volumeError(error, `opening ${layout.root}`);
+  });
   const elapsed = elapsedClock(clock, () => performance.now());
   const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
   const { coalesceMs } = options;
   const seen = seenBytes(options.leaseMs);
-  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock, observer, memory, seen });
+  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: filesClock.now, observer, memory, seen });
   const space = await measuredSpace(layout, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, seen, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
@@ -137,6 +143,7 @@ export async function openVolume(
     trees,
     chunks,
     space,
+    clock: filesClock,
     cutOff: mark?.cutOff ?? false,
     distrustLeases: () => leases.distrust(),
     renewMark: async () => await mark?.renew(),

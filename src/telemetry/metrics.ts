@@ -10,6 +10,8 @@ export interface VolumeProbe {
   isWritable(): boolean;
   /** Bytes on disk that the cache may take, and takes; undefined where it has no quota. */
   quota(): { limitBytes: number; usedBytes: number } | undefined;
+  /** By how much our clock is ahead of the one that dates the volume's files. */
+  clockSkewMs(): number;
 }
 
 /** All metrics of the process. */
@@ -194,7 +196,12 @@ function volumeGauges(registry: Registry, probe: VolumeProbe): () => Promise<voi
     'weir_used_bytes',
     'Bytes on disk that the cache takes, as far as measured; 0 where it has no quota.',
   );
+  const skew = gauge(
+    'weir_clock_skew_seconds',
+    "How far this machine's clock is ahead of the one that dates the volume's files; negative when it is behind.",
+  );
   return async () => {
+    skew.set(probe.clockSkewMs() / 1000);
     quota.set(probe.quota()?.limitBytes ?? 0);
     used.set(probe.quota()?.usedBytes ?? 0);
     writable.set(probe.isWritable() ? 1 : 0);
