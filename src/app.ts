@@ -16,6 +16,7 @@ import { startMeasurer } from './janitor/measurer.ts';
 import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
+import { callBounds } from './rpc/call-bounds.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { clearSocketPath } from './rpc/socket-file.ts';
@@ -39,6 +40,8 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** How long a call's client may do nothing while it is its turn. */
+  readonly streamIdleMs: number;
   /** Where content may be fetched from; undefined: from nowhere. */
   readonly fetch: DownloaderOptions | undefined;
 }
@@ -111,6 +114,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, clock, logger), logger);
 
   const health = HealthState();
+  const bounds = callBounds({ streamIdleMs: options.streamIdleMs, onCut: (cut) => observer.cut(cut) });
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
@@ -153,6 +157,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
           indexOnly,
           downloader,
           health,
+          bounds,
           observer,
           logger,
         }),

@@ -1,7 +1,7 @@
 import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore, Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import type { Observer, Role } from '../core/observer.ts';
+import type { Observer } from '../core/observer.ts';
 import { parseUploadName, type ResourceName } from '../core/resource-name.ts';
 import { zstdDecompressed } from '../core/zstd.ts';
 import type { WriteRequest, WriteResponse } from '../gen/google/bytestream/bytestream.ts';
@@ -50,7 +50,10 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
       // How many bytes another client's compressed form had says nothing about this one's.
       return { committedSize: name.compressor === 'zstd' ? -1n : BigInt(name.digest.sizeBytes) };
     }
-    const payloads = new Payloads(first, rest, observer, caller.listener);
+    const payloads = new Payloads(first, rest, (bytes) => {
+      observer.received('ByteStream', caller.listener, bytes);
+      caller.stream?.messageDone();
+    });
     let ended = false;
     try {
       const bytes = name.compressor === 'zstd' ? noted(zstdDecompressed(payloads, signal)) : payloads;
@@ -75,14 +78,13 @@ class Payloads implements AsyncIterable<Uint8Array> {
   nextOffset: bigint;
   readonly #first: WriteRequest;
   readonly #rest: AsyncIterator<WriteRequest>;
-  readonly #observer: Observer;
-  readonly #listener: Role;
+  readonly #onStored: (bytes: number) => void;
 
-  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, observer: Observer, listener: Role) {
+  /** `onStored` hears of each message that is not needed any more, with its payload. */
+  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, onStored: (bytes: number) => void) {
     this.#first = first;
     this.#rest = rest;
-    this.#observer = observer;
-    this.#listener = listener;
+    this.#onStored = onStored;
     this.nextOffset = first.writeOffset;
   }
 
@@ -93,7 +95,7 @@ class Payloads implements AsyncIterable<Uint8Array> {
         this.nextOffset += BigInt(request.data.length);
         this.finished = request.finishWrite;
         yield request.data;
-        this.#observer.received('ByteStream', this.#listener, request.data.length);
+        this.#onStored(request.data.length);
         if (this.finished) return;
         ({ value: request } = (await this.#rest.next()) as { value: WriteRequest | undefined });
       }

@@ -82,10 +82,10 @@ export function contentAddressableStorageService(
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 
-    async batchReadBlobs(request, { caller }) {
+    async batchReadBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
-      checkBatch(digests.map(({ sizeBytes }) => sizeBytes));
+      await caller.stream?.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
       const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
       const responses = await pMap(digests, (digest) => readOne(digest, takesZstd), {
         concurrency: blobsAtOnce,
@@ -144,7 +144,8 @@ function totalBytes(blobs: readonly { data: Uint8Array }[]): number {
   return blobs.reduce((sum, { data }) => sum + data.length, 0);
 }
 
-function checkBatch(sizes: readonly number[]): void {
+/** The bytes of all; throws when they are too many. */
+function checkBatch(sizes: readonly number[]): number {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total > maxBatchBytes) {
     throw new CacheError(
@@ -152,6 +153,7 @@ function checkBatch(sizes: readonly number[]): void {
       `the batch has ${total} bytes, at most ${maxBatchBytes} fit (max_batch_total_size_bytes); use ByteStream for large blobs`,
     );
   }
+  return total;
 }
 
 function statusMessage(error: unknown): StatusMessage {

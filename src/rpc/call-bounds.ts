@@ -1,0 +1,125 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { type Metadata, Status } from 'nice-grpc-common';
+import { byteBudget } from '../core/byte-budget.ts';
+import type { Cut } from '../core/observer.ts';
+import { CallStream } from './call-stream.ts';
+import { fingerprintHeader } from './caller.ts';
+import { clientOfAddress } from './client-address.ts';
+import type { GrpcHttp2Server } from './http2-servers.ts';
+import {
+  incomingBytes,
+  incomingBytesOfOne,
+  mostCalls,
+  mostCallsOfOne,
+  mostUnsentBytes,
+  outgoingBytes,
+  outgoingBytesOfOne,
+} from './limits.ts';
+import { isReading } from './role-middleware.ts';
+
+/** How long a call's client may do nothing, and who is told. */
+export interface CallBoundsOptions {
+  /** While it is the client's turn to send or to read. Milliseconds. */
+  readonly streamIdleMs: number;
+  onCut(cut: Cut): void;
+}
+
+/** Bounds of the calls on all listeners together. */
+export interface CallBounds {
+  /** Puts itself between the HTTP/2 server and grpc-js. `identified`: whether headers about the client are our proxy's. */
+  bind(server: GrpcHttp2Server, identified: boolean): void;
+  /** The stream below a call. */
+  streamOf(metadata: Metadata): CallStream | undefined;
+}
+
+/** Taken from whoever sends it, and set to what leads from a call to its stream. */
+const streamHeader = 'x-weir-stream';
+const addressHeader = 'x-forwarded-for';
+/** With others waiting for memory, a client that has it has so long for its next byte. */
+const shortOfMemoryMs = 10_000;
+const longestLookMs = 1000;
+
+type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => void;
+
+export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBounds {
+  const memory = {
+    incoming: byteBudget(incomingBytes, incomingBytesOfOne),
+    outgoing: byteBudget(outgoingBytes, outgoingBytesOfOne),
+  };
+  const calls = new Map<string, CallStream>();
+  const callsOf = new Map<string, number>();
+  let begun = 0;
+
+  function admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, identified: boolean): boolean {
+    const owner = ownerOf(stream, headers, identified);
+    const ofOwner = (callsOf.get(owner) ?? 0) + 1;
+    const call = new CallStream(stream, owner, memory);
+    if (calls.size >= mostCalls || ofOwner > mostCallsOfOne) {
+      onCut('calls');
+      refuse(stream, call, headers[':path'] ?? '');
+      return false;
+    }
+    const id = String(begun++);
+    headers[streamHeader] = id;
+    calls.set(id, call);
+    callsOf.set(owner, ofOwner);
+    stream.once('close', () => {
+      calls.delete(id);
+      const left = (callsOf.get(owner) ?? 1) - 1;
+      if (left === 0) callsOf.delete(owner);
+      else callsOf.set(owner, left);
+    });
+    return true;
+  }
+
+  function look(): void {
+    const now = performance.now();
+    let unsent = 0;
+    for (const call of calls.values()) unsent += call.unsentBytes;
+    for (const call of calls.values()) {
+      const stillMs = call.stillFor(now);
+      const others =
+        (call.holdsForClient && memory.incoming.isShort()) ||
+        (call.unsentBytes > 0 && (unsent > mostUnsentBytes || memory.outgoing.isShort()));
+      if (stillMs < Math.min(streamIdleMs, others ? shortOfMemoryMs : Infinity)) continue;
+      onCut(stillMs < streamIdleMs ? 'memory' : 'stalled');
+      call.end(Status.ABORTED, stalledSentence(stillMs));
+    }
+  }
+
+  const timer = setInterval(look, Math.min(longestLookMs, streamIdleMs / 4));
+  timer.unref();
+  return {
+    bind(server, identified) {
+      const [handle, ...others] = server.listeners('stream') as StreamListener[];
+      if (handle === undefined || others.length > 0)
+        throw new Error(`there are ${others.length} listeners beside the one that answers calls`);
+      server.removeAllListeners('stream');
+      server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
+        if (admit(stream, headers, identified)) handle(stream, headers, ...rest);
+      });
+    },
+    streamOf: (metadata) => calls.get(metadata.get(streamHeader) ?? ''),
+  };
+}
+
+/** Whose a call is, where bounds are for each: the certificate's, or the address's. */
+function ownerOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, identified: boolean): string {
+  const told = (name: string) => (identified && typeof headers[name] === 'string' ? headers[name] : '');
+  const address = told(addressHeader) || (stream.session?.socket.remoteAddress ?? '');
+  return told(fingerprintHeader) || clientOfAddress(address);
+}
+
+/** BuildStream takes RESOURCE_EXHAUSTED for "skipped" on a push, and for a failed build on a pull. */
+function refuse(stream: ServerHttp2Stream, call: CallStream, path: string): void {
+  stream.on('error', () => {});
+  call.end(
+    isReading(path) ? Status.UNAVAILABLE : Status.RESOURCE_EXHAUSTED,
+    `there are more calls at once than this server takes (${mostCalls}, and ${mostCallsOfOne} from one client); try again later, or with fewer at once`,
+  );
+}
+
+function stalledSentence(stillMs: number): string {
+  const seconds = Math.round(stillMs / 1000);
+  return `nothing came from the client for ${seconds} seconds; what an upload had brought is kept for a while: ask QueryWriteStatus and go on from there, or begin anew`;
+}

@@ -1,0 +1,126 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { Status } from 'nice-grpc-common';
+import type { ByteBudget, Taken } from '../core/byte-budget.ts';
+import { copiesOfAnswer, maxMessageBytes, smallMessageBytes } from './limits.ts';
+import { MessageFrames } from './message-frames.ts';
+
+/** What calls share. */
+export interface SharedMemory {
+  readonly incoming: ByteBudget;
+  readonly outgoing: ByteBudget;
+}
+
+/**
+ * The HTTP/2 stream below a call: holds its messages back while memory is short, and knows whether its client
+ * moves. grpc-js puts every message together as it comes, 8 MiB for each of a thousand calls.
+ */
+export class CallStream {
+  readonly #stream: ServerHttp2Stream;
+  readonly #owner: string;
+  readonly #memory: SharedMemory;
+  readonly #frames = new MessageFrames();
+  /** Of messages that are arriving or worked on, in their order; undefined for small ones. */
+  readonly #messages: (Taken | undefined)[] = [];
+  readonly #answers: Taken[] = [];
+  #isHeldBack = false;
+  #receivedBytes = 0;
+  #drains = 0;
+  #seen = '';
+  #stillSince = 0;
+
+  constructor(stream: ServerHttp2Stream, owner: string, memory: SharedMemory) {
+    this.#stream = stream;
+    this.#owner = owner;
+    this.#memory = memory;
+    stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    stream.on('drain', () => this.#drains++);
+    stream.once('finish', () => this.#releaseAll());
+    stream.once('close', () => this.#releaseAll());
+  }
+
+  /** Its handler needs the oldest message no more. Those of a call with one message are kept until it ends. */
+  messageDone(): void {
+    this.#messages.shift()?.release();
+  }
+
+  /** Resolves when there is memory for an answer with so many bytes of blobs, which it has until the call ends. */
+  async expectAnswer(bytes: number, signal: AbortSignal): Promise<void> {
+    if (bytes <= smallMessageBytes) return;
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const taken = this.#memory.outgoing.take(this.#owner, bytes * copiesOfAnswer, resolve);
+      this.#answers.push(taken);
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    });
+    // It may have ended while it waited.
+    if (this.#stream.destroyed) this.#releaseAll();
+  }
+
+  /** Bytes that wait for the client to take them. */
+  get unsentBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  /** Whether it has memory for a message of which the client has sent no more than a part. */
+  get holdsForClient(): boolean {
+    return this.#frames.isWithin && this.#messages.at(-1)?.granted === true;
+  }
+
+  /** How long nothing has come or gone although it is the client's turn. Called now and then: milliseconds from one look to another. */
+  stillFor(now: number): number {
+    const seen = `${this.#receivedBytes} ${this.#drains} ${this.#stream.writableLength}`;
+    if (!this.#isClientsTurn() || seen !== this.#seen) this.#stillSince = now;
+    this.#seen = seen;
+    return now - this.#stillSince;
+  }
+
+  /** Ends the call with a status where one can still be sent. What an upload has brought is kept, as after a broken connection. */
+  end(code: Status, sentence: string): void {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    if (!stream.headersSent) {
+      stream.respond(
+        {
+          ':status': 200,
+          'content-type': 'application/grpc+proto',
+          'grpc-status': code,
+          'grpc-message': encodeURI(sentence),
+        },
+        { endStream: true },
+      );
+    }
+    stream.close(stream.writableEnded ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
+  }
+
+  /** Paused, it is waiting for us: grpc-js reads on when the handler wants the next message. */
+  #isClientsTurn(): boolean {
+    const { readableEnded, writableLength } = this.#stream;
+    return writableLength > 0 || (!readableEnded && !this.#stream.isPaused());
+  }
+
+  #take(chunk: Buffer): void {
+    this.#receivedBytes += chunk.length;
+    // Nobody reads on in a call that has its answer: what comes is thrown away.
+    if (this.#stream.writableEnded) return this.#releaseAll();
+    const ends = this.#frames.take(chunk, (length) => this.#messages.push(this.#roomFor(length)));
+    const last = this.#messages.at(-1);
+    // Where a message ends grpc-js has paused the stream itself, and reads on when the handler wants the next.
+    if (ends || last === undefined || last.granted) return;
+    this.#isHeldBack = true;
+    this.#stream.pause();
+  }
+
+  #roomFor(length: number): Taken | undefined {
+    // grpc-js refuses what is too long.
+    if (length <= smallMessageBytes || length > maxMessageBytes) return undefined;
+    return this.#memory.incoming.take(this.#owner, length, () => {
+      if (this.#isHeldBack) this.#stream.resume();
+      this.#isHeldBack = false;
+    });
+  }
+
+  #releaseAll(): void {
+    for (const taken of this.#messages.splice(0)) taken?.release();
+    for (const taken of this.#answers.splice(0)) taken.release();
+  }
+}
