@@ -16,14 +16,26 @@ export interface Taken {
   release(): void;
 }
 
-interface Waiter {
-  readonly bytes: number;
-  grant(): void;
+/** Sizes of a budget, in bytes. */
+export interface BudgetSize {
+  /** For all together. */
+  readonly total: number;
+  /** The most that one owner may hold, unless it holds nothing else. */
+  readonly share: number;
+  /** So many are served beside that, the smallest first: whoever holds the rest and does nothing cannot stop them. */
+  readonly lanes: number;
 }
 
-/** `total`: for all together. `share`: the most that one owner may hold, unless it holds nothing else. */
-export function byteBudget(total: number, share: number): ByteBudget {
+interface Waiter {
+  readonly owner: string;
+  readonly bytes: number;
+  /** `giveBack` undoes it. */
+  grant(giveBack: () => void): void;
+}
+
+export function byteBudget({ total, share, lanes }: BudgetSize): ByteBudget {
   let used = 0;
+  let freeLanes = lanes;
   const held = new Map<string, number>();
   /** In the order of turns. */
   const waiting = new Map<string, Set<Waiter>>();
@@ -40,36 +52,48 @@ export function byteBudget(total: number, share: number): ByteBudget {
     return has === 0 || has + bytes <= share;
   }
 
+  /** Out of the line; its owner's next turn is after those of all others. */
+  function leave(waiter: Waiter): void {
+    const line = waiting.get(waiter.owner);
+    line?.delete(waiter);
+    waiting.delete(waiter.owner);
+    if (line !== undefined && line.size > 0) waiting.set(waiter.owner, line);
+  }
+
   function serve(): void {
     for (const [owner, line] of waiting) {
       const [next] = line;
       if (next === undefined || !isWithinShare(owner, next.bytes)) continue;
       // Were smaller ones let past it, a large one would wait for ever.
-      if (used > 0 && used + next.bytes > total) return;
-      line.delete(next);
-      // To the end of the turns; this loop comes by there again.
-      waiting.delete(owner);
-      if (line.size > 0) waiting.set(owner, line);
-      next.grant();
+      if (used > 0 && used + next.bytes > total) break;
+      leave(next);
+      add(owner, next.bytes);
+      next.grant(() => add(owner, -next.bytes));
     }
+    while (freeLanes > 0 && waiting.size > 0) serveSmallest();
   }
 
-  function giveUp(owner: string, waiter: Waiter): void {
-    const line = waiting.get(owner);
-    line?.delete(waiter);
-    if (line?.size === 0) waiting.delete(owner);
+  function serveSmallest(): void {
+    let smallest: Waiter | undefined;
+    for (const line of waiting.values())
+      for (const waiter of line)
+        if (smallest === undefined || waiter.bytes < smallest.bytes) smallest = waiter;
+    if (smallest === undefined) return;
+    leave(smallest);
+    freeLanes--;
+    smallest.grant(() => freeLanes++);
   }
 
   return {
     isShort: () => waiting.size > 0,
     take(owner, bytes, onGranted) {
-      let granted = false;
+      let giveBack: (() => void) | undefined;
       let released = false;
       const waiter: Waiter = {
+        owner,
         bytes,
-        grant() {
-          granted = true;
-          add(owner, bytes);
+        grant(undo) {
+          giveBack = undo;
           onGranted();
         },
       };
@@ -77,13 +101,13 @@ export function byteBudget(total: number, share: number): ByteBudget {
       serve();
       return {
         get granted() {
-          return granted;
+          return giveBack !== undefined;
         },
         release() {
           if (released) return;
           released = true;
-          if (granted) add(owner, -bytes);
-          else giveUp(owner, waiter);
+          if (giveBack === undefined) leave(waiter);
+          else giveBack();
           serve();
         },
       };

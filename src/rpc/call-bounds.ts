@@ -6,15 +6,7 @@ import { CallStream } from './call-stream.ts';
 import { fingerprintHeader } from './caller.ts';
 import { clientOfAddress } from './client-address.ts';
 import type { GrpcHttp2Server } from './http2-servers.ts';
-import {
-  incomingBytes,
-  incomingBytesOfOne,
-  mostCalls,
-  mostCallsOfOne,
-  mostUnsentBytes,
-  outgoingBytes,
-  outgoingBytesOfOne,
-} from './limits.ts';
+import { incomingMemory, mostCalls, mostCallsOfOne, mostUnsentBytes, outgoingMemory } from './limits.ts';
 import { isReading } from './role-middleware.ts';
 
 /** How long a call's client may do nothing, and who is told. */
@@ -35,7 +27,7 @@ export interface CallBounds {
 /** Taken from whoever sends it, and set to what leads from a call to its stream. */
 const streamHeader = 'x-weir-stream';
 const addressHeader = 'x-forwarded-for';
-/** With others waiting for memory, a client that has it has so long for its next byte. */
+/** With others waiting for memory, a client that has some may take so long for a little. */
 const shortOfMemoryMs = 10_000;
 const longestLookMs = 1000;
 
@@ -43,11 +35,12 @@ type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, 
 
 export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBounds {
   const memory = {
-    incoming: byteBudget(incomingBytes, incomingBytesOfOne),
-    outgoing: byteBudget(outgoingBytes, outgoingBytesOfOne),
+    incoming: byteBudget(incomingMemory),
+    outgoing: byteBudget(outgoingMemory),
   };
   const calls = new Map<string, CallStream>();
   const callsOf = new Map<string, number>();
+  const everyMs = Math.min(longestLookMs, streamIdleMs / 4);
   let begun = 0;
 
   function admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, identified: boolean): boolean {
@@ -72,22 +65,29 @@ export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBoun
     return true;
   }
 
+  let lookedAt = performance.now();
+  let clock = 0;
   function look(): void {
     const now = performance.now();
+    // A process that was held up has not looked at what clients did meanwhile.
+    clock += Math.min(now - lookedAt, 2 * everyMs);
+    lookedAt = now;
     let unsent = 0;
     for (const call of calls.values()) unsent += call.unsentBytes;
     for (const call of calls.values()) {
-      const stillMs = call.stillFor(now);
-      const others =
-        (call.holdsForClient && memory.incoming.isShort()) ||
-        (call.unsentBytes > 0 && (unsent > mostUnsentBytes || memory.outgoing.isShort()));
-      if (stillMs < Math.min(streamIdleMs, others ? shortOfMemoryMs : Infinity)) continue;
-      onCut(stillMs < streamIdleMs ? 'memory' : 'stalled');
-      call.end(Status.ABORTED, stalledSentence(stillMs));
+      const { stillMs, slowMs } = call.look(clock);
+      const isShort =
+        (call.holdsForClient && memory.incoming.isShort() && slowMs >= shortOfMemoryMs) ||
+        (call.unsentBytes > 0 &&
+          (unsent > mostUnsentBytes || memory.outgoing.isShort()) &&
+          stillMs >= shortOfMemoryMs);
+      if (stillMs < streamIdleMs && !isShort) continue;
+      onCut(isShort ? 'memory' : 'stalled');
+      call.end(Status.ABORTED, stalledSentence(Math.max(stillMs, isShort ? slowMs : 0)));
     }
   }
 
-  const timer = setInterval(look, Math.min(longestLookMs, streamIdleMs / 4));
+  const timer = setInterval(look, everyMs);
   timer.unref();
   return {
     bind(server, identified) {
@@ -121,5 +121,5 @@ function refuse(stream: ServerHttp2Stream, call: CallStream, path: string): void
 
 function stalledSentence(stillMs: number): string {
   const seconds = Math.round(stillMs / 1000);
-  return `nothing came from the client for ${seconds} seconds; what an upload had brought is kept for a while: ask QueryWriteStatus and go on from there, or begin anew`;
+  return `the client has not moved on for ${seconds} seconds; what an upload had brought is kept for a while: ask QueryWriteStatus and go on from there, or begin anew`;
 }

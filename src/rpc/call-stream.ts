@@ -1,7 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { Status } from 'nice-grpc-common';
 import type { ByteBudget, Taken } from '../core/byte-budget.ts';
-import { copiesOfAnswer, maxMessageBytes, smallMessageBytes } from './limits.ts';
+import { copiesOfAnswer, maxMessageBytes, pacedBytes, smallMessageBytes } from './limits.ts';
 import { MessageFrames } from './message-frames.ts';
 
 /** What calls share. */
@@ -27,6 +27,8 @@ export class CallStream {
   #drains = 0;
   #seen = '';
   #stillSince = 0;
+  #pacedBytes = 0;
+  #pacedAt = 0;
 
   constructor(stream: ServerHttp2Stream, owner: string, memory: SharedMemory) {
     this.#stream = stream;
@@ -63,15 +65,23 @@ export class CallStream {
 
   /** Whether it has memory for a message of which the client has sent no more than a part. */
   get holdsForClient(): boolean {
-    return this.#frames.isWithin && this.#messages.at(-1)?.granted === true;
+    return this.#frames.arriving !== undefined && this.#messages.at(-1)?.granted === true;
   }
 
-  /** How long nothing has come or gone although it is the client's turn. Called now and then: milliseconds from one look to another. */
-  stillFor(now: number): number {
+  /**
+   * For how long the client has done nothing although it is its turn, and how long it has taken for the last few
+   * KiB. `now`: milliseconds, as at the look before.
+   */
+  look(now: number): { stillMs: number; slowMs: number } {
     const seen = `${this.#receivedBytes} ${this.#drains} ${this.#stream.writableLength}`;
-    if (!this.#isClientsTurn() || seen !== this.#seen) this.#stillSince = now;
+    const isTheirs = this.#isClientsTurn();
+    if (!isTheirs || seen !== this.#seen) this.#stillSince = now;
     this.#seen = seen;
-    return now - this.#stillSince;
+    if (!isTheirs || this.#receivedBytes - this.#pacedBytes >= pacedBytes) {
+      this.#pacedBytes = this.#receivedBytes;
+      this.#pacedAt = now;
+    }
+    return { stillMs: now - this.#stillSince, slowMs: now - this.#pacedAt };
   }
 
   /** Ends the call with a status where one can still be sent. What an upload has brought is kept, as after a broken connection. */
@@ -102,17 +112,20 @@ export class CallStream {
     this.#receivedBytes += chunk.length;
     // Nobody reads on in a call that has its answer: what comes is thrown away.
     if (this.#stream.writableEnded) return this.#releaseAll();
-    const ends = this.#frames.take(chunk, (length) => this.#messages.push(this.#roomFor(length)));
-    const last = this.#messages.at(-1);
+    const { begun, ended } = this.#frames.take(chunk);
+    for (let count = 0; count < begun; count++) this.#messages.push(undefined);
+    const { arriving } = this.#frames;
+    // Memory is for who has sent something: to announce a long message is too easy. grpc-js refuses what is too long.
+    if (arriving === undefined || arriving.received < smallMessageBytes || arriving.length > maxMessageBytes)
+      return;
+    const taken = (this.#messages[this.#messages.length - 1] ??= this.#roomFor(arriving.length));
     // Where a message ends grpc-js has paused the stream itself, and reads on when the handler wants the next.
-    if (ends || last === undefined || last.granted) return;
+    if (ended || taken.granted) return;
     this.#isHeldBack = true;
     this.#stream.pause();
   }
 
-  #roomFor(length: number): Taken | undefined {
-    // grpc-js refuses what is too long.
-    if (length <= smallMessageBytes || length > maxMessageBytes) return undefined;
+  #roomFor(length: number): Taken {
     return this.#memory.incoming.take(this.#owner, length, () => {
       if (this.#isHeldBack) this.#stream.resume();
       this.#isHeldBack = false;

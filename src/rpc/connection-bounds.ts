@@ -1,8 +1,9 @@
-import type { ServerHttp2Session } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Cut } from '../core/observer.ts';
+import { clientOfAddress } from './client-address.ts';
 import type { GrpcHttp2Server } from './http2-servers.ts';
-import { mostConnections, mostUnfinishedConnections } from './limits.ts';
+import { mostConnections, mostConnectionsOfOne, mostUnfinishedConnections } from './limits.ts';
 
 /** How long connections may take over what. */
 export interface ConnectionBounds {
@@ -20,6 +21,7 @@ const closingMs = 10_000;
  */
 export function boundConnections(server: GrpcHttp2Server, bounds: ConnectionBounds): void {
   const unfinished = unfinishedConnections(bounds);
+  const ofClients = connectionsOfClients();
   // Node makes the session while this event is handled, and tells of it then.
   let connected: Socket | undefined;
   const note = (socket: Socket) => {
@@ -28,8 +30,10 @@ export function boundConnections(server: GrpcHttp2Server, bounds: ConnectionBoun
   server.maxConnections = mostConnections;
   server.on('drop', () => bounds.onCut('connections'));
   server.prependListener('connection', (socket: Socket) => {
-    unfinished.begin(socket);
     note(socket);
+    if (ofClients.admit(socket)) return unfinished.begin(socket);
+    bounds.onCut('connections');
+    socket.destroy();
   });
   server.prependListener('secureConnection', note);
   server.on('session', (session: ServerHttp2Session) => {
@@ -37,7 +41,7 @@ export function boundConnections(server: GrpcHttp2Server, bounds: ConnectionBoun
     if (socket === undefined) return session.destroy();
     const finished = unfinished.of(socket);
     session.once('remoteSettings', finished);
-    closeWithSession(session, socket);
+    closeInTime(session, socket);
   });
 }
 
@@ -74,15 +78,44 @@ function unfinishedConnections({ handshakeMs, onCut }: ConnectionBounds) {
   };
 }
 
-/** Node waits for the other side to close too, for ever. */
-function closeWithSession(session: ServerHttp2Session, socket: Socket): void {
+/**
+ * A connection closed in order ends when its calls have. Node then waits, for ever, for the rest of headers that
+ * have begun, and for the other side to close too.
+ */
+function closeInTime(session: ServerHttp2Session, socket: Socket): void {
+  let streams = 0;
   let closedForMs = 0;
-  const every = closingMs / 2;
+  session.on('stream', (stream: ServerHttp2Stream) => {
+    streams++;
+    stream.once('close', () => streams--);
+  });
+  const everyMs = closingMs / 2;
   const timer = setInterval(() => {
-    if (!session.destroyed) return;
-    closedForMs += every;
+    if (!session.closed && !session.destroyed) return;
+    closedForMs = streams === 0 ? closedForMs + everyMs : 0;
     if (closedForMs > closingMs) socket.destroy();
-  }, every);
+  }, everyMs);
   timer.unref();
   socket.once('close', () => clearInterval(timer));
+}
+
+/** Connections by the client that they come from. Those from the proxy have no address, and are not counted. */
+function connectionsOfClients() {
+  const counts = new Map<string, number>();
+  return {
+    /** False when it is one more than there may be. */
+    admit(socket: Socket): boolean {
+      if (socket.remoteAddress === undefined) return true;
+      const client = clientOfAddress(socket.remoteAddress);
+      const count = (counts.get(client) ?? 0) + 1;
+      if (count > mostConnectionsOfOne) return false;
+      counts.set(client, count);
+      socket.once('close', () => {
+        const left = (counts.get(client) ?? 1) - 1;
+        if (left === 0) counts.delete(client);
+        else counts.set(client, left);
+      });
+      return true;
+    },
+  };
 }

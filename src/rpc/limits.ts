@@ -28,19 +28,23 @@ export const mostCallsOfOne = 1024;
 /** Connections to one listener. */
 export const mostConnections = 4096;
 
-/** Of those, connections that have not begun with HTTP/2 yet: one more, and the oldest is closed. */
+/** Of those, connections from one address. */
+export const mostConnectionsOfOne = 1024;
+
+/** Of all, connections that have not begun with HTTP/2 yet: one more, and the oldest is closed. */
 export const mostUnfinishedConnections = 1024;
 
 /** A message up to this size is taken whatever else is under way. Bytes. */
 export const smallMessageBytes = 64 * 1024;
 
-/** Longer messages that are arriving or being worked on, all together and of one client. Bytes. */
-export const incomingBytes = 64 * 1024 * 1024;
-export const incomingBytesOfOne = 32 * 1024 * 1024;
+/** For longer messages that are arriving or being worked on. */
+export const incomingMemory = { total: 64 * 1024 * 1024, share: 32 * 1024 * 1024, lanes: 4 };
 
-/** Batches that are being read or on their way to a client, all together and of one client. Bytes. */
-export const outgoingBytes = 96 * 1024 * 1024;
-export const outgoingBytesOfOne = 48 * 1024 * 1024;
+/** While others wait for memory, whoever has some sends so many bytes in ten seconds, or has to give it back. */
+export const pacedBytes = 16 * 1024;
+
+/** For batches that are being read or on their way to a client. */
+export const outgoingMemory = { total: 96 * 1024 * 1024, share: 48 * 1024 * 1024, lanes: 2 };
 
 /** A batch on its way is its blobs, the message made of them, and the copy that grpc-js sends. */
 export const copiesOfAnswer = 3;

@@ -1,37 +1,55 @@
 const prefixBytes = 5;
 
+/** A message of which some has come. */
+interface Arriving {
+  readonly length: number;
+  received: number;
+}
+
+/** What a chunk of a call had in it. */
+export interface ChunkContents {
+  /** How many messages began in it. */
+  readonly begun: number;
+  /** Whether a message ended in it. */
+  readonly ended: boolean;
+}
+
 /** Follows the messages of a call in its bytes: five bytes before each, of which four are its length. */
 export class MessageFrames {
-  /** Of the message that is arriving. */
-  #left = 0;
-  #prefix = Buffer.alloc(prefixBytes);
+  #arriving: Arriving | undefined;
+  readonly #prefix = Buffer.alloc(prefixBytes);
   #prefixLength = 0;
 
-  /** Whether a part of a message has come, and its rest has not. */
-  get isWithin(): boolean {
-    return this.#left > 0;
+  /** The message of which a part has come, and its rest has not. */
+  get arriving(): Readonly<Arriving> | undefined {
+    return this.#arriving;
   }
 
-  /** Tells of each message that begins in the chunk. Whether one ends there. */
-  take(chunk: Buffer, onBegin: (length: number) => void): boolean {
-    let ends = false;
+  take(chunk: Buffer): ChunkContents {
+    let begun = 0;
+    let ended = false;
     for (let at = 0; at < chunk.length;) {
-      if (this.#left > 0) {
-        const count = Math.min(this.#left, chunk.length - at);
-        this.#left -= count;
-        at += count;
-        ends ||= this.#left === 0;
-        continue;
+      if (this.#arriving === undefined) {
+        at += this.#takePrefix(chunk, at);
+        if (this.#prefixLength < prefixBytes) break;
+        this.#prefixLength = 0;
+        this.#arriving = { length: this.#prefix.readUInt32BE(1), received: 0 };
+        begun++;
       }
-      const count = chunk.copy(this.#prefix, this.#prefixLength, at, at + prefixBytes - this.#prefixLength);
-      this.#prefixLength += count;
+      const { length, received } = this.#arriving;
+      const count = Math.min(length - received, chunk.length - at);
       at += count;
-      if (this.#prefixLength < prefixBytes) continue;
-      this.#prefixLength = 0;
-      this.#left = this.#prefix.readUInt32BE(1);
-      onBegin(this.#left);
-      ends ||= this.#left === 0;
+      this.#arriving.received += count;
+      if (received + count < length) continue;
+      this.#arriving = undefined;
+      ended = true;
     }
-    return ends;
+    return { begun, ended };
+  }
+
+  #takePrefix(chunk: Buffer, at: number): number {
+    const count = chunk.copy(this.#prefix, this.#prefixLength, at, at + prefixBytes - this.#prefixLength);
+    this.#prefixLength += count;
+    return count;
   }
 }

@@ -1,14 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import { connect } from 'node:net';
 import { WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
-import { openStream, socketTo } from './fuzz-frames.ts';
+import { openStream } from './fuzz-frames.ts';
 
-/** Many uploads at once, of blobs that are all different. */
+/** Many uploads at once, of blobs that are all different, each on a connection of its own as a proxy makes them. */
 export interface UploadFlood {
-  /** Of a push listener. */
+  /** `host:port` of a push listener on loopback. */
   readonly address: string;
-  readonly connections: number;
+  /** How many addresses they come from. */
+  readonly clients: number;
   readonly uploads: number;
   readonly blobBytes: number;
   readonly messageBytes: number;
@@ -23,28 +30,25 @@ const pieceBytes = 16 * 1024;
  * It costs its process little: the blobs have all but their last bytes in common, so those are hashed and kept once.
  */
 export async function floodWithUploads(flood: UploadFlood): Promise<Map<number, number>> {
-  const sessions = await Promise.all(
-    Array.from({ length: flood.connections }, () => ampleSession(flood.address)),
-  );
   const common = Buffer.alloc(flood.blobBytes - ownBytes, 'weir');
   const hashed = createHash('sha256').update(common);
   const ends = Array.from({ length: flood.uploads }, async (_, index) => {
     const own = Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
     const hash = hashed.copy().update(own).digest('hex');
-    const session = sessions[index % sessions.length] as ClientHttp2Session;
-    return await upload(session, hash, common, own, flood.messageBytes);
+    const session = await sessionFrom(`127.0.0.${2 + (index % flood.clients)}`, flood.address);
+    const status = await upload(session, hash, common, own, flood.messageBytes);
+    session.destroy();
+    return status;
   });
   const counts = new Map<number, number>();
   for (const status of await Promise.all(ends)) counts.set(status, (counts.get(status) ?? 0) + 1);
-  for (const session of sessions) session.destroy();
   return counts;
 }
 
-/** Node counts what waits to be sent, and gives up beyond 10 MB unless it is told otherwise. */
-async function ampleSession(address: string): Promise<ClientHttp2Session> {
-  const session = connect('http://weir.test', {
-    createConnection: () => socketTo(address),
-    maxSessionMemory: 100_000,
+async function sessionFrom(localAddress: string, address: string): Promise<ClientHttp2Session> {
+  const [host = '', port] = address.split(':');
+  const session = connectHttp2('http://weir.test', {
+    createConnection: () => connect({ host, port: Number(port), localAddress }),
   });
   session.on('error', () => {});
   await once(session, 'connect');
