@@ -13,7 +13,7 @@ import { isReading } from './role-middleware.ts';
 export interface CallBoundsOptions {
   /** While it is the client's turn to send or to read. Milliseconds. */
   readonly streamIdleMs: number;
-  onCut(cut: Cut): void;
+  readonly onCut: (cut: Cut) => void;
 }
 
 /** Bounds of the calls on all listeners together. */

@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { Status } from 'nice-grpc-common';
+import type { Status } from 'nice-grpc-common';
 import type { ByteBudget, Taken } from '../core/byte-budget.ts';
 import { copiesOfAnswer, maxMessageBytes, pacedBytes, smallMessageBytes } from './limits.ts';
 import { MessageFrames } from './message-frames.ts';

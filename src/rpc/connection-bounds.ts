@@ -9,7 +9,7 @@ import { mostConnections, mostConnectionsOfOne, mostUnfinishedConnections } from
 export interface ConnectionBounds {
   /** From the first packet to the client's settings, TLS included. Milliseconds. */
   readonly handshakeMs: number;
-  onCut(cut: Cut): void;
+  readonly onCut: (cut: Cut) => void;
 }
 
 /** For the other side to close a connection that was closed in order here. */

@@ -1,5 +1,4 @@
 import pMap from 'p-map';
-import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
@@ -17,7 +16,7 @@ import {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { WithCaller } from './caller.ts';
-import { treePages } from './get-tree.ts';
+import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
@@ -107,13 +106,14 @@ export function contentAddressableStorageService(
       return { responses };
     },
 
-    getTree(request, context: CallContext) {
+    async *getTree(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const root = parseDigest(request.rootDigest, digestFunction, 'root digest');
-      return treePages(trees, root, request, context.signal);
+      await caller.stream?.expectAnswer(mostPageBytes, signal);
+      yield* treePages(trees, root, request, signal);
     },
 
-    splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller.role, signal),
+    splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller, signal),
     spliceBlob: (request, { signal }) => spliceBlob(chunks, request, signal),
   };
 }

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { memoryOf, openDescriptors } from '../support/fuzz-process.ts';
 import type { AttackName } from '../support/hostile-connections.ts';
+import type { AttackState } from '../support/hostile-process.ts';
 import { figure, sized } from '../support/promise-size.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
@@ -75,7 +76,7 @@ describe('Beside hostile connections', () => {
     test(`that are ${kind}, healthy calls succeed, memory is bounded, and all of them are gone in the end`, async (t) => {
       const descriptors = await openDescriptors(weir.pid);
       const baseline = await workOf(healthy, rounds);
-      const state = { made: 0, open: 0 };
+      const state: AttackState = { made: 0, open: 0 };
       attackers = attack(weir.pushAddress, counts, state);
       const wanted = Object.values(counts).reduce((sum, count) => sum + count, 0);
       await eventually(() => state.made >= wanted);
@@ -103,7 +104,7 @@ describe('Beside hostile connections', () => {
   }
 });
 
-function attack(address: string, counts: object, state: { made: number; open: number }): ChildProcess {
+function attack(address: string, counts: object, state: AttackState): ChildProcess {
   const [host = '', port = ''] = address.split(':');
   const script = join(import.meta.dirname, '..', 'support', 'hostile-process.ts');
   const child = fork(script, [host, port, JSON.stringify(counts)]);

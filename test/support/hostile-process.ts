@@ -5,15 +5,22 @@
 import type { Socket } from 'node:net';
 import { attack, type AttackName } from './hostile-connections.ts';
 
+/** What it tells its parent: connections made so far, and open now. */
+export interface AttackState {
+  made: number;
+  open: number;
+}
+
 const [host = '', port, counts = '{}'] = process.argv.slice(2);
 const heldOpenMs = 5000;
 const open = new Set<Socket>();
 let made = 0;
-let going = true;
+const enough = new AbortController();
+const isGoing = () => !enough.signal.aborted;
 
 async function keepGoing(name: AttackName): Promise<void> {
-  while (going) {
-    const socket = await attack(name, host, Number(port), () => going);
+  while (isGoing()) {
+    const socket = await attack(name, host, Number(port), isGoing);
     made++;
     if (socket.destroyed) continue;
     open.add(socket);
@@ -32,9 +39,12 @@ async function keepGoing(name: AttackName): Promise<void> {
 for (const [name, count] of Object.entries(JSON.parse(counts) as Record<AttackName, number>))
   for (let index = 0; index < count; index++) void keepGoing(name as AttackName);
 
-const report = setInterval(() => process.send?.({ made, open: open.size }, () => {}), 200);
+const report = setInterval(
+  () => process.send?.({ made, open: open.size } satisfies AttackState, () => {}),
+  200,
+);
 process.on('message', () => {
-  going = false;
+  enough.abort();
 });
 process.on('disconnect', () => {
   clearInterval(report);
