@@ -99,7 +99,9 @@ export class CallStream {
         { endStream: true },
       );
     }
-    stream.close(stream.writableEnded ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
+    const reason = stream.writableEnded ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL;
+    // At once it would overtake the answer.
+    setImmediate(() => stream.close(reason));
   }
 
   /** Paused, it is waiting for us: grpc-js reads on when the handler wants the next message. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdir, readlink } from 'node:fs/promises';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { eventually } from '../support/eventually.ts';
 import { framed, openStream, request, sessionTo } from '../support/fuzz-frames.ts';
-import { openDescriptors } from '../support/fuzz-process.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
   type Blob,
@@ -26,16 +26,13 @@ const mostCallsOfOne = 1024;
 describe('A call whose client does nothing', () => {
   let weir: Weir;
   let push: Clients;
-  let session: ClientHttp2Session;
 
   before(async () => {
     weir = await startWeir({ tcp: true, env: { STREAM_IDLE_SECONDS: '4', CONNECTION_IDLE_SECONDS: '4' } });
     push = clientsAt(weir.pushAddress);
-    session = await sessionTo(weir.pushAddress);
   });
 
   after(async () => {
-    session.destroy();
     push.close();
     await weir.stop();
   });
@@ -43,6 +40,7 @@ describe('A call whose client does nothing', () => {
   test('is ended when it is an upload, which can be gone on with', async () => {
     const blob = randomBlob(2 * MiB);
     const name = uploadName(blob);
+    const session = await sessionTo(weir.pushAddress);
     const stream = openStream(session, `${byteStream}/Write`);
     const ended = headersOf(stream);
     stream.write(framed(writeMessage(name, blob, 0, MiB)));
@@ -59,22 +57,22 @@ describe('A call whose client does nothing', () => {
     const rest = [writeRequest(name, blob, MiB, 2 * MiB)];
     assert.equal((await push.bytes.write(iterated(rest))).committedSize, BigInt(2 * MiB));
     assert.deepEqual(await read(push, downloadName(blob)), Buffer.from(blob.data));
+    session.destroy();
   });
 
   test('is ended when it is a download that nobody reads', async () => {
     const blob = randomBlob(8 * MiB);
     await write(push, uploadName(blob), blob.data, MiB);
-    const descriptors = await openDescriptors(weir.pid);
+    const session = await sessionTo(weir.pushAddress);
     const stream = openStream(session, `${byteStream}/Read`);
     const message = { resourceName: downloadName(blob), readOffset: 0n, readLimit: 0n };
     stream.end(framed(ReadRequest.encode(message).finish()));
     await once(stream, 'response');
     stream.pause();
     // The file of a large blob is open as long as it is read.
-    await eventually(async () => (await openDescriptors(weir.pid)) > descriptors);
-    await eventually(async () => (await openDescriptors(weir.pid)) <= descriptors);
-    stream.resume();
-    if (!stream.closed) await once(stream, 'close');
+    await eventually(async () => (await openBlobs(weir)) === 1);
+    await eventually(async () => (await openBlobs(weir)) === 0);
+    session.destroy();
   });
 
   test('does not keep its connection open for ever: without calls it is closed in order', async () => {
@@ -96,11 +94,13 @@ describe('A call whose client does nothing', () => {
     stream.end(framed(new Uint8Array()));
     await once(stream, 'response');
     // As long as it takes to end one that does stand still, begun later.
-    const still = openStream(session, `${byteStream}/Write`);
+    const other = await sessionTo(weir.pushAddress);
+    const still = openStream(other, `${byteStream}/Write`);
     still.on('data', () => {});
     await once(still, 'close');
     assert.equal(closed, false);
     watched.destroy();
+    other.destroy();
   });
 });
 
@@ -147,6 +147,15 @@ function writeMessage(resourceName: string, blob: Blob, from: number, to: number
 
 async function* iterated<T>(items: readonly T[]): AsyncGenerator<T> {
   for (const item of items) yield await Promise.resolve(item);
+}
+
+/** How many files of blobs the server has open. */
+async function openBlobs({ pid, volume }: Weir): Promise<number> {
+  const folder = `/proc/${pid}/fd`;
+  const links = await Promise.all(
+    (await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => '')),
+  );
+  return links.filter((path) => path.startsWith(`${volume}/cas/`)).length;
 }
 
 async function headersOf(stream: ClientHttp2Stream): Promise<Record<string, unknown>> {
