@@ -18,8 +18,8 @@ export interface CallBoundsOptions {
 
 /** Bounds of the calls on all listeners together. */
 export interface CallBounds {
-  /** Puts itself between the HTTP/2 server and grpc-js. `identified`: whether headers about the client are our proxy's. */
-  bind(server: GrpcHttp2Server, identified: boolean): void;
+  /** Puts itself between the HTTP/2 server and grpc-js. `behindProxy`: whether headers about the client are our proxy's. */
+  bind(server: GrpcHttp2Server, behindProxy: boolean): void;
   /** The stream below a call. */
   streamOf(metadata: Metadata): CallStream | undefined;
 }
@@ -43,8 +43,8 @@ export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBoun
   const everyMs = Math.min(longestLookMs, streamIdleMs / 4);
   let begun = 0;
 
-  function admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, identified: boolean): boolean {
-    const owner = ownerOf(stream, headers, identified);
+  function admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, behindProxy: boolean): boolean {
+    const owner = ownerOf(stream, headers, behindProxy);
     const ofOwner = (callsOf.get(owner) ?? 0) + 1;
     const call = new CallStream(stream, owner, memory);
     if (calls.size >= mostCalls || ofOwner > mostCallsOfOne) {
@@ -90,13 +90,13 @@ export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBoun
   const timer = setInterval(look, everyMs);
   timer.unref();
   return {
-    bind(server, identified) {
+    bind(server, behindProxy) {
       const [handle, ...others] = server.listeners('stream') as StreamListener[];
       if (handle === undefined || others.length > 0)
         throw new Error(`there are ${others.length} listeners beside the one that answers calls`);
       server.removeAllListeners('stream');
       server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
-        if (admit(stream, headers, identified)) handle(stream, headers, ...rest);
+        if (admit(stream, headers, behindProxy)) handle(stream, headers, ...rest);
       });
     },
     streamOf: (metadata) => calls.get(metadata.get(streamHeader) ?? ''),
@@ -104,8 +104,8 @@ export function callBounds({ streamIdleMs, onCut }: CallBoundsOptions): CallBoun
 }
 
 /** Whose a call is, where bounds are for each: the certificate's, or the address's. */
-function ownerOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, identified: boolean): string {
-  const told = (name: string) => (identified && typeof headers[name] === 'string' ? headers[name] : '');
+function ownerOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, behindProxy: boolean): string {
+  const told = (name: string) => (behindProxy && typeof headers[name] === 'string' ? headers[name] : '');
   const address = told(addressHeader) || (stream.session?.socket.remoteAddress ?? '');
   return told(fingerprintHeader) || clientOfAddress(address);
 }

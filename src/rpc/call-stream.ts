@@ -19,8 +19,11 @@ export class CallStream {
   readonly #owner: string;
   readonly #memory: SharedMemory;
   readonly #frames = new MessageFrames();
-  /** Of messages that are arriving or worked on, in their order; undefined for small ones. */
-  readonly #messages: (Taken | undefined)[] = [];
+  /** How many messages have begun, and how many are not needed any more. */
+  #begun = 0;
+  #done = 0;
+  /** Of long messages that are arriving or worked on, by their number. */
+  readonly #messages = new Map<number, Taken>();
   readonly #answers: Taken[] = [];
   #isHeldBack = false;
   #receivedBytes = 0;
@@ -42,7 +45,9 @@ export class CallStream {
 
   /** Its handler needs the oldest message no more. Those of a call with one message are kept until it ends. */
   messageDone(): void {
-    this.#messages.shift()?.release();
+    this.#done++;
+    this.#messages.get(this.#done)?.release();
+    this.#messages.delete(this.#done);
   }
 
   /** Resolves when there is memory for an answer with so many bytes of blobs, which it has until the call ends. */
@@ -65,7 +70,7 @@ export class CallStream {
 
   /** Whether it has memory for a message of which the client has sent no more than a part. */
   get holdsForClient(): boolean {
-    return this.#frames.arriving !== undefined && this.#messages.at(-1)?.granted === true;
+    return this.#frames.arriving !== undefined && this.#messages.get(this.#begun)?.granted === true;
   }
 
   /**
@@ -115,12 +120,13 @@ export class CallStream {
     // Nobody reads on in a call that has its answer: what comes is thrown away.
     if (this.#stream.writableEnded) return this.#releaseAll();
     const { begun, ended } = this.#frames.take(chunk);
-    for (let count = 0; count < begun; count++) this.#messages.push(undefined);
+    this.#begun += begun;
     const { arriving } = this.#frames;
     // Memory is for who has sent something: to announce a long message is too easy. grpc-js refuses what is too long.
     if (arriving === undefined || arriving.received < smallMessageBytes || arriving.length > maxMessageBytes)
       return;
-    const taken = (this.#messages[this.#messages.length - 1] ??= this.#roomFor(arriving.length));
+    const taken = this.#messages.get(this.#begun) ?? this.#roomFor(arriving.length);
+    this.#messages.set(this.#begun, taken);
     // Where a message ends grpc-js has paused the stream itself, and reads on when the handler wants the next.
     if (ended || taken.granted) return;
     this.#isHeldBack = true;
@@ -135,7 +141,8 @@ export class CallStream {
   }
 
   #releaseAll(): void {
-    for (const taken of this.#messages.splice(0)) taken?.release();
+    for (const taken of this.#messages.values()) taken.release();
+    this.#messages.clear();
     for (const taken of this.#answers.splice(0)) taken.release();
   }
 }

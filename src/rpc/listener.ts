@@ -111,7 +111,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
       handshakeMs: options.handshakeMs,
       onCut: (cut) => parts.observer.cut(cut),
     });
-    parts.bounds.bind(http2Server, options.identified);
+    parts.bounds.bind(http2Server, socket !== undefined);
   }).catch((error: unknown) => {
     throw cannotListen(options.role, address, error);
   });

@@ -25,7 +25,7 @@ const MiB = 1024 * 1024;
 const mostMemory = 512 * MiB;
 const { rounds, slow, floods } = sized({
   short: { rounds: 100, slow: 20, floods: 1 },
-  long: { rounds: 3000, slow: 125, floods: 2 },
+  long: { rounds: 1000, slow: 143, floods: 2 },
 });
 /** Most that a healthy call may get slower by; asserted in the long size only, and twice what is promised. */
 const mostTimesSlower = sized({ short: Infinity, long: 4 });
