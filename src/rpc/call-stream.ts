@@ -10,6 +10,13 @@ export interface SharedMemory {
   readonly outgoing: ByteBudget;
 }
 
+/** Memory is given out in steps of this. Bytes. */
+const roomBytes = 64 * 1024;
+const envelopeBytes = 512;
+
+/** Memory for a message. */
+type Room = Taken & { readonly bytes: number };
+
 /**
  * The HTTP/2 stream below a call: holds its messages back while memory is short, and knows whether its client
  * moves. grpc-js puts every message together as it comes, 8 MiB for each of a thousand calls.
@@ -23,7 +30,8 @@ export class CallStream {
   #begun = 0;
   #done = 0;
   /** Of long messages that are arriving or worked on, by their number. */
-  readonly #messages = new Map<number, Taken>();
+  readonly #messages = new Map<number, Room>();
+  #kept: Room | undefined;
   readonly #answers: Taken[] = [];
   #isHeldBack = false;
   #receivedBytes = 0;
@@ -46,8 +54,17 @@ export class CallStream {
   /** Its handler needs the oldest message no more. Those of a call with one message are kept until it ends. */
   messageDone(): void {
     this.#done++;
-    this.#messages.get(this.#done)?.release();
+    const done = this.#messages.get(this.#done);
+    if (done === undefined) return;
     this.#messages.delete(this.#done);
+    const waiting = this.#messages.get(this.#begun);
+    if (waiting === undefined || waiting.granted) return this.#spare(done);
+    // Whoever has memory and waits for more would keep others from both.
+    if (waiting.bytes > done.bytes) return done.release();
+    // What iterates over messages remembers the last one until it has the next: its memory is not free before.
+    waiting.release();
+    this.#messages.set(this.#begun, done);
+    this.#goOn();
   }
 
   /** Resolves when there is memory for an answer with so many bytes of blobs, which it has until the call ends. */
@@ -133,16 +150,33 @@ export class CallStream {
     this.#stream.pause();
   }
 
-  #roomFor(length: number): Taken {
-    return this.#memory.incoming.take(this.#owner, length, () => {
-      if (this.#isHeldBack) this.#stream.resume();
-      this.#isHeldBack = false;
-    });
+  #roomFor(length: number): Room {
+    // Messages of an upload differ by a few bytes around their payload.
+    const bytes = Math.ceil((length + envelopeBytes) / roomBytes) * roomBytes;
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept !== undefined && kept.bytes >= bytes) return kept;
+    kept?.release();
+    const taken = this.#memory.incoming.take(this.#owner, bytes, () => this.#goOn());
+    return Object.assign(taken, { bytes });
+  }
+
+  /** For the next message. */
+  #spare(room: Room): void {
+    this.#kept?.release();
+    this.#kept = room;
+  }
+
+  #goOn(): void {
+    if (this.#isHeldBack) this.#stream.resume();
+    this.#isHeldBack = false;
   }
 
   #releaseAll(): void {
     for (const taken of this.#messages.values()) taken.release();
     this.#messages.clear();
+    this.#kept?.release();
+    this.#kept = undefined;
     for (const taken of this.#answers.splice(0)) taken.release();
   }
 }
