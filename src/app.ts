@@ -17,6 +17,7 @@ import { startMeasurer } from './janitor/measurer.ts';
 import { sweepQuarantine } from './janitor/quarantine-sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
+import { callBounds } from './rpc/call-bounds.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { clearSocketPath } from './rpc/socket-file.ts';
@@ -42,6 +43,8 @@ export interface AppOptions {
   /** How long an upload that stopped is kept; 0 keeps none. */
   readonly uploadResumeMs: number;
   readonly drainMs: number;
+  /** How long a call's client may do nothing while it is its turn. */
+  readonly streamIdleMs: number;
   /** Where content may be fetched from; undefined: from nowhere. */
   readonly fetch: DownloaderOptions | undefined;
 }
@@ -138,6 +141,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     : undefined;
 
   const health = HealthState();
+  const bounds = callBounds({ streamIdleMs: options.streamIdleMs, onCut: (cut) => observer.cut(cut) });
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
@@ -183,6 +187,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
           indexOnly,
           downloader,
           health,
+          bounds,
           observer,
           logger,
         }),

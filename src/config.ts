@@ -98,6 +98,18 @@ export const settings = {
     default: 300,
     desc: 'seconds after which an HTTP connection is ended on which nothing moves',
   }),
+  STREAM_IDLE_SECONDS: seconds({
+    default: 300,
+    desc: 'seconds after which a gRPC call is ended whose client neither sends nor reads, though it is its turn',
+  }),
+  CONNECTION_IDLE_SECONDS: seconds({
+    default: 900,
+    desc: 'seconds after which a gRPC connection without calls is closed; at least 660 on a socket file',
+  }),
+  HANDSHAKE_SECONDS: seconds({
+    default: 30,
+    desc: 'seconds that a connection may take to begin with gRPC, TLS included, or to send the headers of an HTTP request',
+  }),
   OPS_LISTEN: opsAddress({
     default: '127.0.0.1:11080',
     desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
@@ -193,6 +205,9 @@ export interface Config {
   readonly pullHttpListen: string | undefined;
   readonly pushHttpListen: string | undefined;
   readonly httpIdleSeconds: number;
+  readonly streamIdleSeconds: number;
+  readonly connectionIdleSeconds: number;
+  readonly handshakeSeconds: number;
   readonly opsListen: string | undefined;
   readonly tokensFile: string | undefined;
   readonly pullAccess: 'anyone' | 'token';
@@ -245,6 +260,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pullHttpListen: httpAddress(checked.PULL_HTTP_LISTEN),
     pushHttpListen: httpAddress(checked.PUSH_HTTP_LISTEN),
     httpIdleSeconds: checked.HTTP_IDLE_SECONDS,
+    streamIdleSeconds: checked.STREAM_IDLE_SECONDS,
+    connectionIdleSeconds: checked.CONNECTION_IDLE_SECONDS,
+    handshakeSeconds: checked.HANDSHAKE_SECONDS,
     opsListen: checked.OPS_LISTEN || undefined,
     tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
     pullAccess: checked.PULL_ACCESS,

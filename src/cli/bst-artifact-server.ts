@@ -147,6 +147,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     scrubBytesPerSecond,
     uploadResumeMs: 600_000,
     drainMs: 30_000,
+    streamIdleMs: 300_000,
     fetch: undefined,
   };
 }
@@ -158,6 +159,8 @@ async function listenerOptions(options: Options, logger: Logger): Promise<Listen
     access: openAccess,
     pushHint: 'a server that was started with --enable-push',
     reflection: false,
+    handshakeMs: 30_000,
+    connectionIdleMs: 900_000,
   };
   if (options.tls === undefined) return { ...common, identified: false };
   const material = await readTlsFiles(options.tls, logger);

@@ -81,6 +81,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
+    streamIdleMs: config.streamIdleSeconds * 1000,
     fetch: fetchOptions(config),
   };
 }
@@ -104,7 +105,16 @@ function listener(
 ): ListenerOptions {
   // Only the proxy reaches a socket file, so what it says of the client is believed there and nowhere else.
   const identified = address.startsWith('unix:');
-  return { role, address, identified, access, pushHint: config.pushHint, reflection: config.reflection };
+  return {
+    role,
+    address,
+    identified,
+    access,
+    pushHint: config.pushHint,
+    reflection: config.reflection,
+    handshakeMs: config.handshakeSeconds * 1000,
+    connectionIdleMs: config.connectionIdleSeconds * 1000,
+  };
 }
 
 function httpListener(
@@ -116,7 +126,15 @@ function httpListener(
   if (address === undefined) return [];
   const identified = address.startsWith('unix:');
   return [
-    { role, address, identified, access, pushHint: config.pushHint, idleMs: config.httpIdleSeconds * 1000 },
+    {
+      role,
+      address,
+      identified,
+      access,
+      pushHint: config.pushHint,
+      headersMs: config.handshakeSeconds * 1000,
+      idleMs: config.httpIdleSeconds * 1000,
+    },
   ];
 }
 

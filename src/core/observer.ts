@@ -48,6 +48,13 @@ export interface Push {
  */
 export type LookupKind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
 
+/**
+ * Why the server has ended something that a client had begun. `handshake`: a connection that did not become HTTP/2 in
+ * time; `connections`: one more than there may be; `calls`: a call more than there may be at once; `stalled`: a call
+ * whose client neither sent nor read; `memory`: the same, sooner, since others waited for the memory that it had.
+ */
+export type Cut = 'handshake' | 'connections' | 'calls' | 'stalled' | 'memory';
+
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
   callBegan(role: Role): void;
@@ -92,6 +99,8 @@ export interface Observer {
     returned: number;
     youngestIdleMs: number;
   }): void;
+  /** A connection or a call was refused or ended, for it would have cost others too much. */
+  cut(reason: Cut): void;
   /** An upload was refused for want of room; the message has the numbers. */
   refusedForSpace(message: string): void;
 }

@@ -16,6 +16,8 @@ export interface CacheListenerOptions {
   readonly identified: boolean;
   readonly access: AccessRules;
   readonly pushHint: string;
+  /** How long the headers of a request may take: longer, and somebody wants to hold the connection, not to ask anything. */
+  readonly headersMs: number;
   /** A connection on which nothing moves for so long is ended. */
   readonly idleMs: number;
 }
@@ -34,10 +36,9 @@ export interface CacheListener {
 const unixPrefix = 'unix:';
 /** The proxy in front is in our group; nobody else may talk to us. */
 const socketMode = 0o660;
-/** Headers that take longer come from somebody who wants to hold the connection, not to ask anything. */
-const headersPatienceMs = 30_000;
 const mostHeaderBytes = 16 * 1024;
 const mostConnections = 4096;
+const mostBetweenLooksMs = 5000;
 /** A proxy keeps connections to us for ten minutes: it should be the one that ends them. */
 const proxyKeepAliveMs = 660_000;
 const keepAliveMs = 60_000;
@@ -75,11 +76,13 @@ export async function openCacheListener(
 
 type Answer = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => void;
 
-function cacheServer({ identified, idleMs }: CacheListenerOptions, answer: Answer): Server {
+function cacheServer({ identified, headersMs, idleMs }: CacheListenerOptions, answer: Answer): Server {
   const server = createServer(
     {
       maxHeaderSize: mostHeaderBytes,
-      headersTimeout: headersPatienceMs,
+      headersTimeout: headersMs,
+      // How often Node looks for those.
+      connectionsCheckingInterval: Math.min(headersMs, mostBetweenLooksMs),
       // A large body may take hours; that it moves is what matters.
       requestTimeout: 0,
       keepAliveTimeout: identified ? proxyKeepAliveMs : keepAliveMs,

@@ -30,6 +30,8 @@ export function opsServer(sources: OpsSources): Server {
   });
   server.requestTimeout = 10_000;
   server.headersTimeout = 10_000;
+  server.timeout = 60_000;
+  server.maxConnections = 256;
   return server;
 }
 

@@ -19,7 +19,7 @@ import { sendBlob } from './send-blob.ts';
 type ValuePath = Extract<CachePath, { space: 'ac' }>;
 
 /** A body up to this size is looked at in memory before it is stored. Bytes. */
-const smallUpTo = 256 * 1024;
+const smallUpTo = 64 * 1024;
 /** No ActionResult is longer: neither a message of the API nor its store takes one. Bytes. */
 const longestActionResult = 8 * 1024 * 1024;
 /** Of those that are not small, one at a time is in memory: decoded, it can take much more than its bytes. */

@@ -32,7 +32,9 @@ export function actionCacheService(
           'not-found',
           `the result of action ${digestText(action)} is not here, or not whole`,
         );
-      return await inlined(blobs, result, action, request);
+      return await inlined(blobs, result, action, request, (bytes) =>
+        caller.stream?.expectAnswer(bytes, signal),
+      );
     },
 
     async updateActionResult(request, { signal }) {
@@ -54,14 +56,23 @@ async function inlined(
   result: ActionResult,
   { digestFunction }: Digest,
   request: GetActionResultRequest,
+  expectAnswer: (bytes: number) => Promise<void> | undefined,
 ): Promise<ActionResult> {
-  let left = Math.min(maxInlinedBytes, maxAnswerBytes - ActionResult.encode(result).finish().length);
+  const { length } = ActionResult.encode(result).finish();
+  let left = Math.min(maxInlinedBytes, maxAnswerBytes - length);
   const contents = async (asked: boolean, digest: UncheckedDigest | undefined, present: Uint8Array) => {
     if (!asked || digest === undefined || present.length > 0 || digest.sizeBytes > left) return present;
     left -= Number(digest.sizeBytes) + fieldBytes;
     return await blobs.readWhole(parseDigest(digest, digestFunction));
   };
   const paths = new Set(request.inlineOutputFiles);
+  const asked = [
+    request.inlineStdout ? result.stdoutDigest : undefined,
+    request.inlineStderr ? result.stderrDigest : undefined,
+    ...result.outputFiles.map(({ path, digest }) => (paths.has(path) ? digest : undefined)),
+  ];
+  const askedBytes = asked.reduce((sum, digest) => sum + Number(digest?.sizeBytes ?? 0), 0);
+  await expectAnswer(length + Math.min(left, askedBytes));
   const stdoutRaw = await contents(request.inlineStdout, result.stdoutDigest, result.stdoutRaw);
   const stderrRaw = await contents(request.inlineStderr, result.stderrDigest, result.stderrRaw);
   const outputFiles = [];

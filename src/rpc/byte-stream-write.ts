@@ -1,7 +1,7 @@
 import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore, Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import type { Observer, Role } from '../core/observer.ts';
+import type { Observer } from '../core/observer.ts';
 import { parseUploadName, type ResourceName } from '../core/resource-name.ts';
 import { zstdDecompressed } from '../core/zstd.ts';
 import type { WriteRequest, WriteResponse } from '../gen/google/bytestream/bytestream.ts';
@@ -14,8 +14,8 @@ import { wireOffset } from './request-checks.ts';
  */
 export function writeMethod(blobs: BlobStore, observer: Observer) {
   /** Undefined when there is nothing to receive, for the blob is here. */
-  async function begin(first: WriteRequest, { digest }: ResourceName): Promise<Upload | undefined> {
-    const offset = wireOffset(first.writeOffset, 'write_offset');
+  async function begin(payloads: Payloads, { digest }: ResourceName): Promise<Upload | undefined> {
+    const offset = wireOffset(payloads.nextOffset, 'write_offset');
     if (await blobs.has(digest)) return undefined;
     if (offset > digest.sizeBytes) {
       throw new CacheError(
@@ -23,7 +23,7 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
         `write_offset ${offset} is behind the end of the blob, which has ${digest.sizeBytes} bytes`,
       );
     }
-    return await blobs.openUpload(first.resourceName, digest, offset);
+    return await blobs.openUpload(payloads.resourceName, digest, offset);
   }
 
   async function* noted(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -39,18 +39,17 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
     requests: AsyncIterable<WriteRequest>,
     { caller, signal }: CallContext & WithCaller,
   ): Promise<WriteResponse> {
-    const rest = requests[Symbol.asyncIterator]();
-    const { value: first } = (await rest.next()) as { value: WriteRequest | undefined };
-    if (first === undefined)
-      throw new CacheError('invalid-argument', 'the upload has no message; the first one names the resource');
-    const name = parseUploadName(first.resourceName);
-    const upload = await begin(first, name);
+    const payloads = await firstOf(requests, (bytes) => {
+      observer.received('ByteStream', caller.listener, bytes);
+      caller.stream?.messageDone();
+    });
+    const name = parseUploadName(payloads.resourceName);
+    const upload = await begin(payloads, name);
     if (upload === undefined) {
-      await rest.return?.();
+      await payloads.unwanted();
       // How many bytes another client's compressed form had says nothing about this one's.
       return { committedSize: name.compressor === 'zstd' ? -1n : BigInt(name.digest.sizeBytes) };
     }
-    const payloads = new Payloads(first, rest, observer, caller.listener);
     let ended = false;
     try {
       const bytes = name.compressor === 'zstd' ? noted(zstdDecompressed(payloads, signal)) : payloads;
@@ -67,33 +66,55 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
   };
 }
 
+/** A function of its own, so that nothing but the payloads knows the first message, and keeps it in memory. */
+async function firstOf(
+  requests: AsyncIterable<WriteRequest>,
+  onStored: (bytes: number) => void,
+): Promise<Payloads> {
+  const rest = requests[Symbol.asyncIterator]();
+  const { value: first } = (await rest.next()) as { value: WriteRequest | undefined };
+  if (first === undefined)
+    throw new CacheError('invalid-argument', 'the upload has no message; the first one names the resource');
+  return new Payloads(first, rest, onStored);
+}
+
 /** The bytes of an upload's messages, each message checked to go on where the one before it ended. */
 class Payloads implements AsyncIterable<Uint8Array> {
+  /** Of the blob, as the first message names it. */
+  readonly resourceName: string;
   /** Whether the client has said that there is no more. */
   finished = false;
   /** What the next message has to say as its offset: that of the first, and all bytes as they came since. */
   nextOffset: bigint;
-  readonly #first: WriteRequest;
+  /** Only until it has its turn: an upload may last for hours, and its first message is as long as any. */
+  #first: WriteRequest | undefined;
   readonly #rest: AsyncIterator<WriteRequest>;
-  readonly #observer: Observer;
-  readonly #listener: Role;
+  readonly #onStored: (bytes: number) => void;
 
-  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, observer: Observer, listener: Role) {
+  /** `onStored` hears of each message that is not needed any more, with its payload. */
+  constructor(first: WriteRequest, rest: AsyncIterator<WriteRequest>, onStored: (bytes: number) => void) {
     this.#first = first;
+    this.resourceName = first.resourceName;
     this.#rest = rest;
-    this.#observer = observer;
-    this.#listener = listener;
+    this.#onStored = onStored;
     this.nextOffset = first.writeOffset;
+  }
+
+  /** Instead of iterating: nobody needs the bytes. */
+  async unwanted(): Promise<void> {
+    await this.#rest.return?.();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
-      for (let request: WriteRequest | undefined = this.#first; request !== undefined;) {
+      let request = this.#first;
+      this.#first = undefined;
+      while (request !== undefined) {
         this.#checkContinues(request);
         this.nextOffset += BigInt(request.data.length);
         this.finished = request.finishWrite;
         yield request.data;
-        this.#observer.received('ByteStream', this.#listener, request.data.length);
+        this.#onStored(request.data.length);
         if (this.finished) return;
         ({ value: request } = (await this.#rest.next()) as { value: WriteRequest | undefined });
       }
@@ -103,7 +124,7 @@ class Payloads implements AsyncIterable<Uint8Array> {
   }
 
   #checkContinues({ resourceName, writeOffset }: WriteRequest): void {
-    if (resourceName !== '' && resourceName !== this.#first.resourceName) {
+    if (resourceName !== '' && resourceName !== this.resourceName) {
       throw new CacheError('failed-precondition', 'the resource name changes in the middle of an upload');
     }
     if (writeOffset !== this.nextOffset) {

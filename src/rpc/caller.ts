@@ -3,6 +3,8 @@ import { type Access, type AccessRules, decideAccess } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Identity, Role } from '../core/observer.ts';
 import { type RequestDetails, type ToolLabel, toolLabel } from '../core/tool.ts';
+import type { CallBounds } from './call-bounds.ts';
+import type { CallStream } from './call-stream.ts';
 import { requestDetails } from './request-metadata.ts';
 
 /** What the server knows of whoever makes a call. */
@@ -15,6 +17,8 @@ export interface Caller extends Access {
   readonly tool: ToolLabel;
   /** What the call says of itself, for the log. */
   readonly request: RequestDetails;
+  /** What is below the call; undefined when it has ended already. */
+  readonly stream: CallStream | undefined;
 }
 
 /** Added to the context of every call. */
@@ -36,6 +40,7 @@ export function callerMiddleware(
   listener: Role,
   identified: boolean,
   rules: AccessRules,
+  bounds: CallBounds,
 ): ServerMiddleware<WithCaller> {
   return async function* (call, context) {
     const { metadata } = context;
@@ -56,6 +61,7 @@ export function callerMiddleware(
       refusal: refused ? access : undefined,
       tool: toolLabel(request.tool),
       request,
+      stream: bounds.streamOf(metadata),
     };
     return yield* call.next(call.request, Object.assign(context, { caller }));
   };

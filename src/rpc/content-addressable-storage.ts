@@ -1,5 +1,4 @@
 import pMap from 'p-map';
-import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
@@ -17,7 +16,7 @@ import {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { WithCaller } from './caller.ts';
-import { treePages } from './get-tree.ts';
+import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
@@ -82,10 +81,10 @@ export function contentAddressableStorageService(
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 
-    async batchReadBlobs(request, { caller }) {
+    async batchReadBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
-      checkBatch(digests.map(({ sizeBytes }) => sizeBytes));
+      await caller.stream?.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
       const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
       const responses = await pMap(digests, (digest) => readOne(digest, takesZstd), {
         concurrency: blobsAtOnce,
@@ -107,13 +106,14 @@ export function contentAddressableStorageService(
       return { responses };
     },
 
-    getTree(request, context: CallContext) {
+    async *getTree(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const root = parseDigest(request.rootDigest, digestFunction, 'root digest');
-      return treePages(trees, root, request, context.signal);
+      await caller.stream?.expectAnswer(mostPageBytes, signal);
+      yield* treePages(trees, root, request, signal);
     },
 
-    splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller.role, signal),
+    splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller, signal),
     spliceBlob: (request, { signal }) => spliceBlob(chunks, request, signal),
   };
 }
@@ -144,7 +144,8 @@ function totalBytes(blobs: readonly { data: Uint8Array }[]): number {
   return blobs.reduce((sum, { data }) => sum + data.length, 0);
 }
 
-function checkBatch(sizes: readonly number[]): void {
+/** The bytes of all; throws when they are too many. */
+function checkBatch(sizes: readonly number[]): number {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total > maxBatchBytes) {
     throw new CacheError(
@@ -152,6 +153,7 @@ function checkBatch(sizes: readonly number[]): void {
       `the batch has ${total} bytes, at most ${maxBatchBytes} fit (max_batch_total_size_bytes); use ByteStream for large blobs`,
     );
   }
+  return total;
 }
 
 function statusMessage(error: unknown): StatusMessage {

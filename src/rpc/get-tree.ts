@@ -9,7 +9,7 @@ import type {
 
 const mostDirectories = 1000;
 /** Bytes of Directory messages in one page, well under what clients take in one message. */
-const mostBytes = 1024 * 1024;
+export const mostPageBytes = 1024 * 1024;
 const tokenPattern = /^((?:blake3\/)?[0-9a-f]{40,128}\/[0-9]+):([0-9]{1,9})$/;
 
 /**
@@ -31,7 +31,7 @@ export async function* treePages(
   let bytes = 0;
   for await (const { digest, directory } of trees.directories(root, signal)) {
     if (position >= skipped) {
-      if (page.length >= pageSize || (page.length > 0 && bytes + digest.sizeBytes > mostBytes)) {
+      if (page.length >= pageSize || (page.length > 0 && bytes + digest.sizeBytes > mostPageBytes)) {
         yield { directories: page, nextPageToken: `${digestText(root)}:${position}` };
         page = [];
         bytes = 0;

@@ -19,11 +19,38 @@ export const maxMessageFields = 128 * 1024;
 /** Calls at once on one connection. */
 export const maxStreamsPerConnection = 1000;
 
-/**
- * How much of a stream a client may send ahead of us: more than the default of 64 KiB, which is slow
- * over any distance, and little enough for a thousand streams at once.
- */
-export const flowControlWindow = 1024 * 1024;
+/** Calls under way at once on all listeners: each may have filled its stream's window of 64 KiB before anybody looks. */
+export const mostCalls = 2048;
+
+/** Of those, calls of one client. */
+export const mostCallsOfOne = 1024;
+
+/** Connections to one listener. */
+export const mostConnections = 4096;
+
+/** Of those, connections from one address. */
+export const mostConnectionsOfOne = 1024;
+
+/** Of all, connections that have not begun with HTTP/2 yet: one more, and the oldest is closed. */
+export const mostUnfinishedConnections = 1024;
+
+/** A message up to this size is taken whatever else is under way. Bytes. */
+export const smallMessageBytes = 64 * 1024;
+
+/** For longer messages that are arriving or being worked on. */
+export const incomingMemory = { total: 64 * 1024 * 1024, share: 32 * 1024 * 1024, lanes: 4 };
+
+/** While others wait for memory, whoever has some sends so many bytes in ten seconds, or has to give it back. */
+export const pacedBytes = 16 * 1024;
+
+/** For batches that are being read or on their way to a client. */
+export const outgoingMemory = { total: 96 * 1024 * 1024, share: 48 * 1024 * 1024, lanes: 2 };
+
+/** A batch on its way is its blobs, the message made of them, and the copy that grpc-js sends. */
+export const copiesOfAnswer = 3;
+
+/** Answers that wait in streams: beyond, those go first whose clients do not read. Bytes. */
+export const mostUnsentBytes = 192 * 1024 * 1024;
 
 /**
  * Messages that wait in a stream, beside the one that is on its way, for a client that does not read or

@@ -26,15 +26,18 @@ import { descriptorSet } from '../gen/descriptor-set.ts';
 import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
 import { actionCacheService } from './action-cache.ts';
 import { byteStreamService } from './byte-stream.ts';
+import type { CallBounds } from './call-bounds.ts';
 import { callMiddleware } from './call-middleware.ts';
 import { callerMiddleware } from './caller.ts';
 import { capabilitiesService } from './capabilities.ts';
+import { boundConnections } from './connection-bounds.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { drainMiddleware } from './drain-middleware.ts';
 import { errorMiddleware } from './error-middleware.ts';
 import { fetchedAssets } from './fetched-assets.ts';
 import { actionCacheFields, withFewFields } from './few-fields.ts';
-import { flowControlWindow, maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
+import { withHttp2Servers } from './http2-servers.ts';
+import { maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
 import { plainMessagesOnly } from './plain-messages.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
@@ -56,6 +59,10 @@ export interface ListenerOptions {
   readonly credentials?: ServerCredentials;
   readonly pushHint: string;
   readonly reflection: boolean;
+  /** How long a connection may take to begin with HTTP/2. Milliseconds. */
+  readonly handshakeMs: number;
+  /** How long a connection without calls stays. Milliseconds. */
+  readonly connectionIdleMs: number;
 }
 
 /** What the services stand on. */
@@ -71,6 +78,7 @@ export interface ListenerParts {
   /** Gets content from elsewhere, where the settings allow it; undefined where nothing is fetched. */
   readonly downloader: Downloader | undefined;
   readonly health: HealthState;
+  readonly bounds: CallBounds;
   readonly observer: Observer;
   readonly logger: Logger;
 }
@@ -97,7 +105,14 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
   const { address } = options;
   const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
   if (socket !== undefined) await clearSocketPath(socket);
-  const port = await server.listen(address, options.credentials).catch((error: unknown) => {
+  const listen = () => server.listen(address, options.credentials);
+  const port = await withHttp2Servers(listen, (http2Server) => {
+    boundConnections(http2Server, {
+      handshakeMs: options.handshakeMs,
+      onCut: (cut) => parts.observer.cut(cut),
+    });
+    parts.bounds.bind(http2Server, socket !== undefined);
+  }).catch((error: unknown) => {
     throw cannotListen(options.role, address, error);
   });
   if (socket !== undefined) await chmod(socket, socketMode);
@@ -112,6 +127,22 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
   };
 }
 
+/** A peer that does not answer a ping for so long is dead. */
+const pingPatienceMs = 20_000;
+const pingEveryMs = 120_000;
+/** A proxy keeps connections to us for ten minutes, and should be the one that ends them. It takes a ping for a reason to. */
+const proxyIdleMs = 660_000;
+
+function connectionOptions({ address, connectionIdleMs }: ListenerOptions) {
+  if (address.startsWith(unixPrefix))
+    return { 'grpc.max_connection_idle_ms': Math.max(connectionIdleMs, proxyIdleMs) };
+  return {
+    'grpc.max_connection_idle_ms': connectionIdleMs,
+    'grpc.keepalive_time_ms': pingEveryMs,
+    'grpc.keepalive_timeout_ms': pingPatienceMs,
+  };
+}
+
 function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
   // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
   setDefaultHighWaterMark(true, waitingMessages);
@@ -120,12 +151,12 @@ function serverWithServices(options: ListenerOptions, parts: ListenerParts, drai
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': maxStreamsPerConnection,
-    'grpc-node.flow_control_window': flowControlWindow,
+    ...connectionOptions(options),
     interceptors: [plainMessagesOnly],
   })
     // Outermost first: each sees what those behind it made of the call.
     .use(prometheusServerMiddleware())
-    .use(callerMiddleware(options.role, options.identified, options.access))
+    .use(callerMiddleware(options.role, options.identified, options.access, parts.bounds))
     .use(callMiddleware(logger, observer))
     .use(errorMiddleware(logger))
     .use(roleMiddleware(options.pushHint))

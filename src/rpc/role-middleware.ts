@@ -25,12 +25,17 @@ const readMethods = new Set([
   '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
 ]);
 
+/** Whether a method takes nothing in. */
+export function isReading(path: string): boolean {
+  return readMethods.has(path);
+}
+
 /** The one place where a role decides anything, or a refusal. `pushHint` completes "…; to push, use ". */
 export function roleMiddleware(pushHint: string): ServerMiddleware<object, WithCaller> {
   return async function* (call, context) {
     const { listener, role, identity, refusal } = context.caller;
     if (refusal !== undefined) throw refusal;
-    if (role === 'pull' && !readMethods.has(call.method.path)) {
+    if (role === 'pull' && !isReading(call.method.path)) {
       throw new CacheError(
         'permission-denied',
         listener === 'push' && identity?.kind === 'token'

@@ -1,21 +1,24 @@
 import type { ChunkStore } from '../core/chunk-store.ts';
 import { chunkingFacts, parseChunkingFunction } from '../core/chunking-function.ts';
 import { parseDigest } from '../core/digest.ts';
-import type { Role } from '../core/observer.ts';
 import type {
   SpliceBlobRequest,
   SpliceBlobResponse,
   SplitBlobRequest,
   SplitBlobResponse,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { Caller } from './caller.ts';
 import { digestMessage } from './digest-message.ts';
 import { checkRequest } from './request-checks.ts';
+
+/** About what a digest takes in a message. */
+const digestBytes = 80;
 
 /** SplitBlob. Splitting stores chunks, so a pull listener only gives what is stored. */
 export async function splitBlob(
   chunks: ChunkStore,
   request: SplitBlobRequest,
-  role: Role,
+  { role, stream }: Caller,
   signal: AbortSignal,
 ): Promise<SplitBlobResponse> {
   const { digestFunction } = checkRequest(request);
@@ -23,6 +26,7 @@ export async function splitBlob(
   const wanted = parseChunkingFunction(request.chunkingFunction);
   const found =
     role === 'push' ? await chunks.split(blob, wanted, signal) : await chunks.find(blob, wanted, signal);
+  await stream?.expectAnswer(found.chunks.length * digestBytes, signal);
   return {
     chunkDigests: found.chunks.map(digestMessage),
     chunkingFunction: chunkingFacts(found.chunkingFunction).value,

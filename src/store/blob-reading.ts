@@ -1,11 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type BlobReading, chunkHeadroom } from '../core/blob-store.ts';
 import type { Digest } from '../core/digest.ts';
+import { chunkBytesNow, readingBegun } from './chunk-size.ts';
 import { readFully } from './durable-file.ts';
 import { newHasher } from './hashing.ts';
-
-/** Size of the chunks of a reading, and so of the messages on the wire. */
-const chunkBytes = 1024 * 1024;
 
 /** What a reading needs to know of its file. */
 export interface ReadingPlan {
@@ -29,11 +27,13 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   return {
     close,
     async *[Symbol.asyncIterator]() {
+      const ended = readingBegun();
       try {
         yield* chunks(handle, plan);
       } catch (error) {
         throw plan.onFailed(error);
       } finally {
+        ended();
         await close();
       }
     },
@@ -45,7 +45,7 @@ async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Ui
   const hasher = plan.expected && (await newHasher(plan.expected.digestFunction));
 
   async function readChunk(position: number): Promise<Uint8Array> {
-    const length = Math.min(chunkBytes, end - position);
+    const length = Math.min(chunkBytesNow(), end - position);
     const chunk = Buffer.allocUnsafeSlow(chunkHeadroom + length).subarray(chunkHeadroom);
     const count = await readFully(handle, chunk, position);
     if (count < chunk.length) throw plan.onDamaged();

@@ -12,6 +12,8 @@ export const treeBounds = {
   totalDirectoryBytes: 512 * 1024 * 1024,
   /** Levels below the root. */
   depth: 4096,
+  /** Of work for one check of a tree, in which the time that it waits does not count. */
+  seconds: 600,
 };
 
 /** What a caller is told that asks for more. */

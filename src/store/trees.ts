@@ -12,6 +12,7 @@ import { fileIdentity } from './integrity.ts';
 import { readMessage } from './stored-messages.ts';
 import type { Leases } from './leases.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';
+import { beginTreeWalk, type TreeWalk } from './tree-walks.ts';
 
 const directoriesAtOnce = 8;
 /** A level may be of any width: so much of it is held in memory as messages. */
@@ -70,7 +71,7 @@ export function storedTrees(
   }
 
   /** Level by level, in groups that fit in memory; an element is undefined where a directory is missing. */
-  async function* visits(roots: readonly Digest[], signal: AbortSignal | undefined) {
+  async function* visits(roots: readonly Digest[], walk: TreeWalk, signal: AbortSignal | undefined) {
     const seen = new Set<string>();
     let level = unseen(roots, seen);
     let directoryBytes = 0;
@@ -82,6 +83,7 @@ export function storedTrees(
       const next: Digest[] = [];
       for (const wanted of groups(level)) {
         signal?.throwIfAborted();
+        await walk.expect(seen.size);
         const visited = await pMap(wanted, visit, { concurrency: directoriesAtOnce });
         for (const directory of visited) {
           const digests = directory?.directory.directories.map(({ digest }) =>
@@ -101,6 +103,20 @@ export function storedTrees(
     signal?: AbortSignal,
     onFound?: (blob: FoundBlob) => void,
   ): Promise<CheckedTree> {
+    const walk = await beginTreeWalk('own', signal);
+    try {
+      return await checkOn(walk, reach, signal, onFound);
+    } finally {
+      walk.end();
+    }
+  }
+
+  async function checkOn(
+    walk: TreeWalk,
+    reach: Reach,
+    signal: AbortSignal | undefined,
+    onFound: ((blob: FoundBlob) => void) | undefined,
+  ): Promise<CheckedTree> {
     const seenFiles = new Set<string>();
     const missing: Digest[] = [];
     let count = 0;
@@ -114,6 +130,7 @@ export function storedTrees(
     };
     const lookFor = async (digests: readonly Digest[]) => {
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
+      await walk.expect(seenFiles.size);
       for (const [index, stats] of (await leases.touchAll(digests, signal, true)).entries()) {
         const digest = digests[index];
         if (digest === undefined) continue;
@@ -122,7 +139,7 @@ export function storedTrees(
       }
     };
     await lookFor(unseen(reach.blobs, seenFiles));
-    for await (const { wanted, visited } of visits(reach.directories, signal)) {
+    for await (const { wanted, visited } of visits(reach.directories, walk, signal)) {
       const found: Digest[] = [];
       for (const [index, directory] of visited.entries()) {
         if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
@@ -141,11 +158,16 @@ export function storedTrees(
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {
-    for await (const { wanted, visited } of visits([root], signal)) {
-      if (wanted[0] === root && visited[0] === undefined) {
-        throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
+    const walk = await beginTreeWalk('of-client', signal);
+    try {
+      for await (const { wanted, visited } of visits([root], walk, signal)) {
+        if (wanted[0] === root && visited[0] === undefined) {
+          throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
+        }
+        for (const directory of visited) if (directory !== undefined) yield directory;
       }
-      for (const directory of visited) if (directory !== undefined) yield directory;
+    } finally {
+      walk.end();
     }
   }
 

@@ -1,6 +1,6 @@
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { LookupKind, Observer, Role } from '../core/observer.ts';
+import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
 import { toolLabels } from '../core/tool.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
 
@@ -26,6 +26,7 @@ export interface Metrics {
 
 const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
+const cuts: readonly Cut[] = ['handshake', 'connections', 'calls', 'stalled', 'memory'];
 /** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
 const volumePatience = 2000;
 
@@ -136,10 +137,17 @@ function countingObserver(registry: Registry): Observer {
     help: 'Uploads that were refused because the volume has no room for them.',
     registers,
   });
+  const cut = new Counter({
+    name: 'weir_cut_total',
+    help: 'Connections and calls that were refused or ended to keep others from harm, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
   // A rate needs its zero: series exist from the start.
   for (const kind of kinds)
     for (const result of ['hit', 'miss'])
       for (const tool of toolLabels) lookups.inc({ kind, result, tool }, 0);
+  for (const reason of cuts) cut.inc({ reason }, 0);
   for (const listener of roles) inFlight.set({ listener }, 0);
   return {
     callBegan: (listener) => inFlight.inc({ listener }),
@@ -166,6 +174,7 @@ function countingObserver(registry: Registry): Observer {
       scrubProgress.set(progress);
     },
     ...janitorMetrics(registry),
+    cut: (reason) => cut.inc({ reason }),
     refusedForSpace: () => refused.inc(),
   };
 }
