@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { CacheClient } from '../support/cache-client.ts';
 import { eventually } from '../support/eventually.ts';
-import { figure, sized } from '../support/promise-size.ts';
+import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { testWith } from '../support/real-parts.ts';
 import { type RollingSite, startRollingSite } from '../support/rolling-site.ts';
 import { directoryBlob } from '../support/trees.ts';
@@ -93,8 +93,9 @@ function startLoad(site: RollingSite, known: Acknowledged[], signal: AbortSignal
     });
   }
   for (let puller = 0; puller < 2; puller++) {
-    work(site.puller(), async (client, count) => {
-      const one = known[(count * 7919 + puller) % known.length];
+    const random = seededRandom(puller);
+    work(site.puller(), async (client) => {
+      const one = known[Math.floor(random() * known.length)];
       if (one !== undefined) await pull(client, one);
     });
   }

@@ -26,13 +26,8 @@ const lanes = 32;
 const batchSize = 500;
 
 /** Sends all inputs of a kind, and resolves with what they led to; rejects with the first that led to something it must not. */
-export async function flood<T>({
-  name,
-  inputs,
-  fewest = usualFewest,
-  values,
-  send,
-}: Kind<T>): Promise<Tally> {
+export async function flood<T>(kind: Kind<T>): Promise<Tally> {
+  const { name, inputs, fewest = usualFewest, values } = kind;
   const wanted = sized({ short: Math.max(fewest, Math.ceil(inputs / shortShare)), long: inputs });
   const tally: Tally = {};
   for (let done = 0, batch = 0; done < wanted; batch++) {
@@ -43,7 +38,7 @@ export async function flood<T>({
     const waiting = batchValues.values();
     const lane = async () => {
       for (const value of waiting) {
-        const outcome = await send(value).catch((error: unknown) => {
+        const outcome = await kind.send(value).catch((error: unknown) => {
           throw new Error(`${name} (batch ${batch} of seed ${seed}): ${told(value)}`, { cause: error });
         });
         tally[outcome] = (tally[outcome] ?? 0) + 1;
@@ -62,9 +57,9 @@ export function countOf(tally: Tally): number {
 /** Asks for something that is in order, again and again, while `work` is done; each has to be answered. */
 export async function whileHealthy(ask: () => Promise<unknown>, work: () => Promise<void>): Promise<number> {
   let answered = 0;
-  let working = true;
+  const ending = new AbortController();
   const asking = (async () => {
-    while (working) {
+    while (!ending.signal.aborted) {
       await ask();
       answered++;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -75,7 +70,7 @@ export async function whileHealthy(ask: () => Promise<unknown>, work: () => Prom
   try {
     await work();
   } finally {
-    working = false;
+    ending.abort();
   }
   await asking;
   assert.ok(answered > 0);

@@ -18,6 +18,7 @@ import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/build
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { outputFile, resultOf } from './action-samples.ts';
 import { fetchRequest, pushRequest, secondsFromNow } from './assets.ts';
+import { allMethods } from './fuzz-raw.ts';
 import { type Blob, downloadName, uploadName } from './wire.ts';
 
 /** A valid message of each kind about this blob, most of which mean something at several methods. */
@@ -82,4 +83,26 @@ export function editedMessage(valid: readonly Uint8Array[]): fc.Arbitrary<Buffer
       Buffer.from(valid[index % valid.length] ?? []),
     ),
   );
+}
+
+/** Bytes at random, or those of a valid message with some changed, as one to three messages of any method but one that never ends. */
+export function anyMessages(
+  valid: readonly Uint8Array[],
+): fc.Arbitrary<{ path: string; messages: Uint8Array[] }> {
+  const reflection = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  const methods = [...allMethods.filter((method) => !method.endsWith('/Watch')), reflection];
+  const message = fc.oneof(fc.uint8Array({ maxLength: 200 }), editedMessage(valid), editedMessage(valid));
+  return fc.record({
+    path: fc.constantFrom(...methods),
+    messages: fc.array(message, { minLength: 1, maxLength: 3 }),
+  });
+}
+
+/** These with bytes put in somewhere, and cut. */
+export function edited(bytes: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
+  return fc
+    .tuple(bytes, fc.nat(), fc.uint8Array({ maxLength: 4 }))
+    .map(([whole, at, put]) =>
+      Buffer.concat([whole.subarray(0, at % (whole.length + 1)), put, whole.subarray(at % 97)]),
+    );
 }

@@ -114,7 +114,7 @@ export async function startRollingSite(): Promise<RollingSite> {
       for (const port of [nginx.pullPort, nginx.pushPort])
         await eventually(async () => (await shownFingerprint(port)) === wanted);
     },
-    nginxErrors: nginx.errorLog,
+    nginxErrors: async () => await nginx.errorLog(),
     async stop() {
       await nginx.stop();
       for (const each of weirs) await each.stop();
