@@ -32,7 +32,7 @@ export interface RawOptions {
 }
 
 /** A call that has no end by then hangs. */
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 const identity = (bytes: Buffer) => bytes;
 
 /** Sends bytes as the messages of a call, whatever kind of call the method wants. */
