@@ -59,8 +59,9 @@ await run([
 /** Every test file of the tree; of a long run, those that have a long size. */
 function testFiles() {
   const folders = long ? [join('test', 'promises'), join('test', 'fuzz')] : ['test'];
+  const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
   return folders
-    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name)))
+    .flatMap(filesIn)
     .filter((path) => path.endsWith('.test.ts'))
     .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
     .sort();
