@@ -64,7 +64,7 @@ function testFiles() {
     .flatMap(filesIn)
     .filter((path) => path.endsWith('.test.ts'))
     .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
-    .sort();
+    .sort((one, other) => (one < other ? -1 : 1));
 }
 
 /** Ends with the program's own exit code where that is not 0. */
