@@ -56,14 +56,15 @@ await run([
   ...files,
 ]);
 
-/** Every test file of the tree; of a long run, those of the promises. */
+/** Every test file of the tree; of a long run, those that have a long size. */
 function testFiles() {
-  const folder = long ? join('test', 'promises') : 'test';
-  return readdirSync(folder, { recursive: true })
-    .map((name) => join(folder, name))
+  const folders = long ? [join('test', 'promises'), join('test', 'fuzz')] : ['test'];
+  const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
+  return folders
+    .flatMap(filesIn)
     .filter((path) => path.endsWith('.test.ts'))
     .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
-    .sort();
+    .sort((one, other) => (one < other ? -1 : 1));
 }
 
 /** Ends with the program's own exit code where that is not 0. */

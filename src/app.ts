@@ -20,7 +20,7 @@ import { cannotListen } from './core/listen-error.ts';
 import { callBounds } from './rpc/call-bounds.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
-import { clearSocketPath } from './rpc/socket-file.ts';
+import { listenInPlace } from './rpc/socket-file.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { countedCalls } from './telemetry/counted-calls.ts';
 import { withLog } from './telemetry/logging-observer.ts';
@@ -194,9 +194,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
       );
     }
     for (const listener of options.httpListeners) {
-      if (listener.address.startsWith('unix:')) await clearSocketPath(listener.address.slice('unix:'.length));
       const parts = { blobs, intakes, values, actions, indexOnly, observer, logger };
-      httpListeners.push(await openCacheListener(listener, parts));
+      httpListeners.push(await openCacheListener(listener, listenInPlace, parts));
     }
     if (options.opsListen !== undefined) {
       const sources = {

@@ -97,6 +97,12 @@ async function* through(
 }
 
 function asMismatch(error: unknown): unknown {
+  // The decoder was done before its input was.
+  if (codeOf(error) === 'ERR_STREAM_PREMATURE_CLOSE')
+    return new CacheError(
+      'digest-mismatch',
+      'the bytes sent go on behind the end of their zstd frame; send one frame; nothing was stored',
+    );
   if (!codeOf(error).startsWith('ZSTD_')) return error;
   return new CacheError(
     'digest-mismatch',

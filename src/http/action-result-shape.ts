@@ -1,4 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { actionResultFields, expectFewFields } from '../core/message-fields.ts';
 import { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
 /** The fields of an ActionResult and how each is written. */
@@ -16,9 +17,6 @@ const wireTypes = new Map<number, WireType>([
   [12, WireType.LengthDelimited],
 ]);
 
-/** As many as a message of the API may have. Two bytes can be a field, and an object once decoded. */
-const mostFields = 128 * 1024;
-
 /**
  * The ActionResult that these bytes are; undefined when they are something else, which other clients keep under
  * keys that look the same (ccache, for one). Bytes that are one by accident would have to have no field of
@@ -27,9 +25,10 @@ const mostFields = 128 * 1024;
 export function actionResultIn(bytes: Uint8Array): ActionResult | undefined {
   if (bytes.length === 0) return undefined;
   try {
+    // What has more than a message of the API may have is no result that anybody else would take.
+    expectFewFields(bytes, actionResultFields);
     const reader = new BinaryReader(bytes);
-    for (let fields = 0; reader.pos < bytes.length; fields++) {
-      if (fields > mostFields) return undefined;
+    while (reader.pos < bytes.length) {
       const [field, wireType] = reader.tag();
       if (wireTypes.get(field) !== wireType) return undefined;
       reader.skip(wireType);

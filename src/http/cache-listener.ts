@@ -1,4 +1,3 @@
-import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AccessRules } from '../core/access.ts';
@@ -34,8 +33,6 @@ export interface CacheListener {
 }
 
 const unixPrefix = 'unix:';
-/** The proxy in front is in our group; nobody else may talk to us. */
-const socketMode = 0o660;
 const mostHeaderBytes = 16 * 1024;
 const mostConnections = 4096;
 const mostBetweenLooksMs = 5000;
@@ -45,9 +42,13 @@ const keepAliveMs = 60_000;
 /** How long a client may go on sending a body after it was told that nobody wants it. */
 const unwantedBodyMs = 30_000;
 
-/** Opens a listener. A socket's path has to be free. Rejects with the reason when the address cannot be had. */
+/** Gives the address to bind, and sees to it that it is `address` in the end. */
+type InPlace = (address: string, listen: (address: string) => Promise<void>) => Promise<void>;
+
+/** Opens a listener. Rejects with the reason when the address cannot be had. */
 export async function openCacheListener(
   options: CacheListenerOptions,
+  inPlace: InPlace,
   parts: CacheParts,
 ): Promise<CacheListener> {
   let draining = false;
@@ -59,7 +60,7 @@ export async function openCacheListener(
     response.once('close', () => draining && server.closeIdleConnections());
     void answerCacheRequest(exchangeOf(request, response, options, expectsContinue), options.pushHint, parts);
   });
-  await listening(server, options);
+  await inPlace(options.address, async (address) => await listening(server, options, address));
   return {
     role: options.role,
     port: (server.address() as AddressInfo | null)?.port ?? 0,
@@ -108,13 +109,16 @@ function limitRest(request: IncomingMessage): void {
   socket.once('close', stop);
 }
 
-async function listening(server: Server, { role, address }: CacheListenerOptions): Promise<void> {
+async function listening(
+  server: Server,
+  { role, address: wanted }: CacheListenerOptions,
+  address: string,
+): Promise<void> {
   const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
   const at = address.lastIndexOf(':');
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(cannotListen(`${role} over HTTP`, address, cause)));
+    server.once('error', (cause) => reject(cannotListen(`${role} over HTTP`, wanted, cause)));
     if (socket !== undefined) server.listen(socket, resolve);
     else server.listen(Number(address.slice(at + 1)), address.slice(0, at).replace(/^\[|\]$/g, ''), resolve);
   });
-  if (socket !== undefined) await chmod(socket, socketMode);
 }

@@ -13,9 +13,6 @@ export const maxAnswerBytes = 4 * 1024 * 1024 - 16 * 1024;
 /** Most bytes of contents that an action result is given back with; fewer where it is long itself. */
 export const maxInlinedBytes = 2 * 1024 * 1024;
 
-/** A message of the longest size has about so many digests, each a field. */
-export const maxMessageFields = 128 * 1024;
-
 /** Calls at once on one connection. */
 export const maxStreamsPerConnection = 1000;
 

@@ -1,4 +1,3 @@
-import { chmod } from 'node:fs/promises';
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { createServer, type Server } from 'nice-grpc';
@@ -43,7 +42,7 @@ import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
 import { roleMiddleware } from './role-middleware.ts';
-import { clearSocketPath } from './socket-file.ts';
+import { listenInPlace, unixPrefix } from './socket-file.ts';
 import { storageMiddleware } from './storage-middleware.ts';
 
 /** Where a listener listens and what may be done there. */
@@ -94,28 +93,23 @@ export interface Listener {
   cut(): void;
 }
 
-const unixPrefix = 'unix:';
-/** The proxy in front is in our group; nobody else may talk to us. */
-const socketMode = 0o660;
-
 /** Opens a listener. Rejects with the reason when the address cannot be had. */
 export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
   const draining = new AbortController();
   const server = serverWithServices(options, parts, draining.signal);
-  const { address } = options;
-  const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
-  if (socket !== undefined) await clearSocketPath(socket);
-  const listen = () => server.listen(address, options.credentials);
-  const port = await withHttp2Servers(listen, (http2Server) => {
-    boundConnections(http2Server, {
-      handshakeMs: options.handshakeMs,
-      onCut: (cut) => parts.observer.cut(cut),
+  const isSocket = options.address.startsWith(unixPrefix);
+  const port = await listenInPlace(options.address, async (address) => {
+    const listen = () => server.listen(address, options.credentials);
+    return await withHttp2Servers(listen, (http2Server) => {
+      boundConnections(http2Server, {
+        handshakeMs: options.handshakeMs,
+        onCut: (cut) => parts.observer.cut(cut),
+      });
+      parts.bounds.bind(http2Server, isSocket);
+    }).catch((error: unknown) => {
+      throw cannotListen(options.role, options.address, error);
     });
-    parts.bounds.bind(http2Server, socket !== undefined);
-  }).catch((error: unknown) => {
-    throw cannotListen(options.role, address, error);
   });
-  if (socket !== undefined) await chmod(socket, socketMode);
   return {
     role: options.role,
     port,

@@ -5,12 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { settings } from '../../src/config.ts';
-import {
-  maxBatchBytes,
-  maxMessageBytes,
-  maxMessageFields,
-  maxStreamsPerConnection,
-} from '../../src/rpc/limits.ts';
+import { maxMessageFields } from '../../src/core/message-fields.ts';
+import { maxBatchBytes, maxMessageBytes, maxStreamsPerConnection } from '../../src/rpc/limits.ts';
 import { treeBounds } from '../../src/store/tree-bounds.ts';
 import { startWeir } from '../support/weir.ts';
 import { codeWords, page, project, section, tableRows } from './documents.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { findToken, parseAccessTokens } from '../../src/core/access-tokens.ts';
-import { RequestMetadata } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { authorizationsNear, hasToken, toolBytes } from '../support/fuzz-access.ts';
 import { tries } from '../support/fuzz-settings.ts';
 import { verdictWithMessage } from '../support/fuzz-verdict.ts';
 import { newToken } from '../support/tokens.ts';
@@ -49,23 +49,9 @@ describe('What a call says of its caller', () => {
   }
 
   test('lets it in only with the token itself', async () => {
-    const ascii = fc.string({ unit: 'grapheme-ascii', maxLength: 60 });
-    const near = fc
-      .tuple(
-        fc.nat({ max: known.token.length }),
-        fc.nat({ max: 2 }),
-        fc.string({ unit: 'grapheme-ascii', maxLength: 2 }),
-      )
-      .map(([at, removed, added]) => known.token.slice(0, at) + added + known.token.slice(at + removed));
-    const scheme = fc.constantFrom('Bearer ', 'bearer   ', 'Bearer', 'Basic ', 'Bearer Bearer ', '');
-    const value = fc
-      .tuple(scheme, fc.oneof(near, ascii, fc.constant(known.token)))
-      // What stands at the ends is the transport's.
-      .map((parts) => parts.join('').trim())
-      .filter((text) => text !== '');
     await fc.assert(
-      fc.asyncProperty(value, async (authorization) => {
-        const right = /^bearer +(\S+)$/i.exec(authorization)?.[1] === known.token;
+      fc.asyncProperty(authorizationsNear(known.token), async (authorization) => {
+        const right = hasToken(authorization, known.token);
         assert.equal(await statusWith({ authorization }), right ? 'OK' : 'UNAUTHENTICATED');
       }),
       tries(150),
@@ -74,25 +60,8 @@ describe('What a call says of its caller', () => {
   });
 
   test('never changes the answer by bytes that tell of the tool', async () => {
-    const text = fc.string({ unit: 'binary', maxLength: 200 });
-    const message = fc
-      .record({
-        toolDetails: fc.record({ toolName: text, toolVersion: text }),
-        actionId: text,
-        toolInvocationId: text,
-        correlatedInvocationsId: text,
-        actionMnemonic: text,
-        targetId: text,
-        configurationId: text,
-      })
-      .map((fields) => RequestMetadata.encode(fields).finish());
-    const broken = fc
-      .tuple(message, fc.nat(), fc.uint8Array({ maxLength: 6 }))
-      .map(([bytes, at, added]) =>
-        Buffer.concat([bytes.subarray(0, at % (bytes.length + 1)), added, bytes.subarray(at % 50)]),
-      );
     await fc.assert(
-      fc.asyncProperty(fc.oneof(message, broken, fc.uint8Array({ maxLength: 300 })), async (bytes) => {
+      fc.asyncProperty(toolBytes(), async (bytes) => {
         assert.equal(await statusWith({ ...known.headers, [header]: bytes }), 'OK');
       }),
       tries(150),

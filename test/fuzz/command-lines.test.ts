@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 const project = join(import.meta.dirname, '..', '..');
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 
 interface Outcome {
   readonly code: number | null;

@@ -2,29 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { anyName, mutated } from '../support/fuzz-names.ts';
+import { digestsNear } from '../support/fuzz-digests.ts';
+import { anyName } from '../support/fuzz-names.ts';
 import { tries } from '../support/fuzz-settings.ts';
 import { type FuzzSite, startFuzzSite } from '../support/fuzz-site.ts';
 import { verdictWithMessage } from '../support/fuzz-verdict.ts';
 import { blobOf, findMissing } from '../support/wire.ts';
 
-const sizes = fc.oneof(
-  fc.constantFrom(
-    0n,
-    1n,
-    -1n,
-    36n,
-    37n,
-    2n ** 31n,
-    2n ** 32n,
-    2n ** 53n - 1n,
-    2n ** 53n,
-    2n ** 63n - 1n,
-    -(2n ** 63n),
-  ),
-  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-  fc.bigInt({ min: 0n, max: 100n }),
-);
 const instances = fc.constantFrom('', '', 'main', 'main/a');
 
 /** Of the digest functions that need not be named. */
@@ -42,18 +26,7 @@ describe('A digest', () => {
 
   before(async () => {
     site = await startFuzzSite();
-    const { hash } = site.blob.digest;
-    digests = fc.oneof(
-      { weight: 2, arbitrary: fc.constantFrom(site.blob.digest, empty) },
-      {
-        weight: 3,
-        arbitrary: fc.record({ hash: fc.constantFrom(hash, empty.hash, 'f'.repeat(64)), sizeBytes: sizes }),
-      },
-      {
-        weight: 2,
-        arbitrary: fc.record({ hash: fc.oneof(mutated([hash, empty.hash]), anyName), sizeBytes: sizes }),
-      },
-    );
+    digests = digestsNear([site.blob.digest, empty]);
   });
 
   after(async () => await site.stop());

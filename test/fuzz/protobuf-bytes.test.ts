@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import {
-  FetchBlobRequest,
-  PushDirectoryRequest,
-} from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
-import {
-  BatchReadBlobsRequest,
-  BatchUpdateBlobsRequest,
-  FindMissingBlobsRequest,
-  GetActionResultRequest,
-  GetCapabilitiesRequest,
-  GetTreeRequest,
-  UpdateActionResultRequest,
-} from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { GetReferenceRequest, UpdateReferenceRequest } from '../../src/gen/buildstream/v2/buildstream.ts';
-import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
-import { outputFile, resultOf } from '../support/action-samples.ts';
-import { fetchRequest, pushRequest, secondsFromNow } from '../support/assets.ts';
+import { editedMessage, validMessages } from '../support/fuzz-messages.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
 import { allMethods, rawCall } from '../support/fuzz-raw.ts';
 import { tries } from '../support/fuzz-settings.ts';
 import { type FuzzSite, startFuzzSite } from '../support/fuzz-site.ts';
-import { downloadName, uploadName } from '../support/wire.ts';
 
 const MiB = 1024 * 1024;
 /** What no input may lead to. A hang would be DEADLINE_EXCEEDED, a crash UNAVAILABLE. */
@@ -31,50 +14,11 @@ const internals = /^(Error deserializing request|Failed to decompress message)/;
 
 describe('The bytes of a message', () => {
   let site: FuzzSite;
-  /** A valid message of each kind, most of which mean something at several methods. */
   let valid: Uint8Array[];
 
   before(async () => {
     site = await startFuzzSite();
-    const { digest, data } = site.blob;
-    const common = { instanceName: 'main/a', digestFunction: 1 as const };
-    const named = { ...common, qualifiers: [{ name: 'resource_type', value: 'x' }] };
-    valid = [
-      ReadRequest.encode({ resourceName: downloadName(site.blob), readOffset: 3n, readLimit: 5n }),
-      WriteRequest.encode({ resourceName: uploadName(site.blob), writeOffset: 0n, finishWrite: true, data }),
-      FindMissingBlobsRequest.encode({ ...common, blobDigests: [digest, digest] }),
-      BatchReadBlobsRequest.encode({ ...common, digests: [digest], acceptableCompressors: [0, 1] }),
-      BatchUpdateBlobsRequest.encode({ ...common, requests: [{ digest, data, compressor: 0 }] }),
-      GetTreeRequest.encode({ ...common, rootDigest: digest, pageSize: 7, pageToken: 'x' }),
-      GetReferenceRequest.encode({ instanceName: 'main', key: 'project/element/key' }),
-      UpdateReferenceRequest.encode({ instanceName: 'main', keys: ['project/element/key'], digest }),
-      GetCapabilitiesRequest.encode({ instanceName: 'main' }),
-      GetActionResultRequest.encode({
-        ...common,
-        actionDigest: digest,
-        inlineStdout: true,
-        inlineStderr: true,
-        inlineOutputFiles: ['out/file'],
-      }),
-      UpdateActionResultRequest.encode({
-        ...common,
-        actionDigest: digest,
-        actionResult: resultOf({ outputFiles: [outputFile('out/file', digest)], stdoutDigest: digest }),
-        resultsCachePolicy: { priority: 1 },
-      }),
-      FetchBlobRequest.encode(
-        fetchRequest(['urn:a', 'urn:b'], { ...named, oldestContentAccepted: secondsFromNow(-9) }),
-      ),
-      PushDirectoryRequest.encode({
-        ...pushRequest(['urn:a', 'urn:b'], {
-          ...named,
-          expireAt: secondsFromNow(9),
-          referencesBlobs: [digest],
-          referencesDirectories: [digest],
-        }),
-        rootDirectoryDigest: digest,
-      }),
-    ].map((writer) => writer.finish());
+    valid = validMessages(site.blob);
   });
 
   after(async () => await site.stop());
@@ -101,20 +45,7 @@ describe('The bytes of a message', () => {
   });
 
   test('of a valid message, changed or sent to another method, never do either', async () => {
-    const edit = fc.record({
-      at: fc.nat(),
-      bytes: fc.uint8Array({ maxLength: 12 }),
-      removed: fc.nat({ max: 8 }),
-    });
-    const message = fc.tuple(fc.nat(), fc.array(edit, { maxLength: 3 })).map(([index, edits]) =>
-      edits.reduce(
-        (bytes, { at, bytes: inserted, removed }) => {
-          const position = at % (bytes.length + 1);
-          return Buffer.concat([bytes.subarray(0, position), inserted, bytes.subarray(position + removed)]);
-        },
-        Buffer.from(valid[index % valid.length] ?? []),
-      ),
-    );
+    const message = editedMessage(valid);
     await fc.assert(
       fc.asyncProperty(
         methods,

@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ActionResult } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { outputFile, resultOf, sampleResult } from '../support/actions.ts';
+import { memoryOf } from '../support/fuzz-process.ts';
+import { lengthDelimited } from '../support/fuzz-raw.ts';
 import { ask } from '../support/http-cache.ts';
 import { type Served, looksAlways, served } from '../support/served.ts';
 import { type Blob, failure, putBatch, randomBlob } from '../support/wire.ts';
+
+const MiB = 1024 * 1024;
 
 void describe('action results over HTTP', () => {
   let site: Served;
@@ -93,6 +97,25 @@ void describe('action results over HTTP', () => {
     const partial = await ask('PUT', push(`/ac/${other}`), { body: bytesOf(filesIn(...many, absent)) });
     assert.equal(partial.status, 409);
     assert.equal((await ask('GET', pull(`/ac/${other}`))).status, 404);
+  });
+
+  test('bytes that would be millions of elements within those of a result are no result, and cost no memory', async () => {
+    const elements = (tag: number, size = 7 * MiB) => Buffer.alloc(size, Buffer.from([tag, 0]));
+    const floods = {
+      'properties of a file': lengthDelimited(2, lengthDelimited(7, elements(0x0a))),
+      'metadata of the execution': lengthDelimited(9, elements(0x5a)),
+      'properties of a link': lengthDelimited(12, lengthDelimited(4, elements(0x0a))),
+      'properties of many files': Buffer.concat(
+        Array.from({ length: 7 }, () => lengthDelimited(2, lengthDelimited(7, elements(0x0a, MiB)))),
+      ),
+    };
+    for (const [what, body] of Object.entries(floods)) {
+      const path = `/ac/${actionHash()}`;
+      assert.equal((await ask('PUT', push(path), { body })).status, 200, what);
+      assert.deepEqual((await ask('GET', pull(path))).body, body, what);
+    }
+    const most = await memoryOf(site.weir.pid, 'most');
+    assert.ok(most < 350 * MiB, `the server held ${Math.round(most / MiB)} MiB`);
   });
 
   test('what is no result is kept as it is under a key that looks like a hash, and is none for gRPC', async () => {

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'node:tls';
-import { once } from 'node:events';
 import { ClientError, Status } from 'nice-grpc';
 import type { ByteStreamClient, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { authorize, authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
 import { testWith } from '../support/real-parts.ts';
+import { shownFingerprint } from '../support/shown-certificate.ts';
 import { startSite } from './site.ts';
 import type { Site } from './site.ts';
 
@@ -139,14 +138,6 @@ for (const what of ['an empty list', 'no list']) {
     assert.equal(await statusOf(await site.client('push', site.firstClient)), Status.UNAUTHENTICATED);
     assert.equal(await statusOf(await site.client('push')), Status.UNAUTHENTICATED);
   });
-}
-
-async function shownFingerprint(port: number): Promise<string> {
-  const socket = connect({ port, host: 'localhost', rejectUnauthorized: false });
-  await once(socket, 'secureConnect');
-  const { fingerprint256 } = socket.getPeerCertificate();
-  socket.destroy();
-  return fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 /** An upload that sends one byte per next(), and returns only when it has arrived. */

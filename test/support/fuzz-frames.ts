@@ -64,7 +64,7 @@ export function openStream(
   return stream;
 }
 
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 
 /** One request as nobody's library would make it. */
 export async function request(

@@ -32,7 +32,7 @@ export interface RawOptions {
 }
 
 /** A call that has no end by then hangs. */
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 const identity = (bytes: Buffer) => bytes;
 
 /** Sends bytes as the messages of a call, whatever kind of call the method wants. */
@@ -71,4 +71,16 @@ async function endOf(
     call.on('error', () => {});
     call.on('status', ({ code, details }) => resolve({ status: status[code], message: details, answers }));
   });
+}
+
+/** A field that is a message, text or bytes, as it is on the wire. */
+export function lengthDelimited(field: number, content: Uint8Array): Buffer {
+  return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
+}
+
+function varint(value: number): Buffer {
+  const bytes = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return Buffer.from([...bytes, rest]);
 }

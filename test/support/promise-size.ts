@@ -5,7 +5,8 @@
  * WEIR_TEST_SIZE=long: the large sizes. WEIR_TEST_SEED: where random choices start; the same seed makes the same choices.
  */
 const isLong = process.env['WEIR_TEST_SIZE'] === 'long';
-const seed = Number(process.env['WEIR_TEST_SEED'] ?? 20261129);
+/** Where random choices start. */
+export const seed = Number(process.env['WEIR_TEST_SEED'] ?? 20261129);
 
 /** The size to use now, of the two. */
 export function sized<T>(sizes: { short: T; long: T }): T {

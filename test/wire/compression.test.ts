@@ -177,6 +177,17 @@ void describe('zstd', () => {
     });
   }
 
+  void test('refuses bytes that go on behind their frame, wherever the messages are cut', async () => {
+    const blob = mixedBlob(3000);
+    const sent = Buffer.concat([zstdCompressSync(blob.data.subarray(0, 2000)), Buffer.alloc(500, 'more')]);
+    for (const chunk of [1, 70, 600, 1000, sent.length]) {
+      const { status, message } = await failure(write(site.push, zstdUpload(blob), sent, chunk));
+      assert.equal(status, 'FAILED_PRECONDITION', message);
+      assert.match(message, /nothing was stored/);
+    }
+    assert.doesNotMatch(site.weir.output(), /"level":"error"/);
+  });
+
   void test('takes bytes with a window of 8 MiB', async () => {
     const blob = mixedBlob(200_000);
     assert.equal((await batchUpdate(blob, await withWindow(blob.data, 23)))?.code, 0);

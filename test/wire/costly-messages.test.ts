@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { FindMissingBlobsRequest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { framed, request, sessionTo } from '../support/fuzz-frames.ts';
 import { memoryOf } from '../support/fuzz-process.ts';
+import { lengthDelimited } from '../support/fuzz-raw.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Clients, clientsAt, findMissing } from '../support/wire.ts';
 
@@ -65,13 +66,13 @@ describe('A message that costs the server more than its sender', () => {
     const results = {
       files: repeated(7 * MiB, [0x12, 0]),
       directories: repeated(7 * MiB, [0x1a, 0]),
-      properties: field(0x12, field(0x3a, repeated(7 * MiB, [0x0a, 0]))),
-      metadata: field(0x4a, repeated(7 * MiB, [0x5a, 0])),
+      properties: lengthDelimited(2, lengthDelimited(7, repeated(7 * MiB, [0x0a, 0]))),
+      metadata: lengthDelimited(9, repeated(7 * MiB, [0x5a, 0])),
     };
     for (const address of [weir.pullAddress, weir.pushAddress]) {
       const session = await sessionTo(address);
       for (const [what, result] of Object.entries(results)) {
-        const update = framed(field(0x1a, result));
+        const update = framed(lengthDelimited(3, result));
         const { status } = await request(session, `${actionCache}/UpdateActionResult`, update);
         assert.notEqual(status, ok, what);
         assert.notEqual(status, unimplemented, what);
@@ -84,12 +85,4 @@ describe('A message that costs the server more than its sender', () => {
 
 function repeated(size: number, bytes: number[]): Buffer {
   return Buffer.alloc(size, Buffer.from(bytes));
-}
-
-/** A field that is a message, as it is on the wire. */
-function field(tag: number, message: Uint8Array): Buffer {
-  const length = [];
-  for (let rest = message.length; rest > 0; rest >>>= 7)
-    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-  return Buffer.concat([Buffer.from([tag, ...length]), message]);
 }

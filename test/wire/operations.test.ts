@@ -8,6 +8,7 @@ import { HealthDefinition } from 'nice-grpc-server-health';
 import { served } from '../support/served.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';
+import { ask } from '../support/http-cache.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
   type Clients,
@@ -165,6 +166,32 @@ describe('a server that is asked to stop', () => {
     });
     clients.close();
     assert.equal(await weir.stop(), 0);
+  });
+
+  test('leaves the sockets to the server that has taken its place', async (t) => {
+    const first = await startWeir({ http: true });
+    const { volume, socketsDir } = first;
+    const second = await startWeir({ http: true, volume, socketsDir });
+    const [push, pull] = [clientsAt(second.pushAddress), clientsAt(second.pullAddress)];
+    t.after(async () => {
+      push.close();
+      pull.close();
+      await second.stop();
+      await first.stop();
+    });
+    await first.kill('SIGTERM');
+    assert.match(first.output(), /"stopped"/);
+    const blob = randomBlob(1000);
+    await putBatch(push, [blob]);
+    assert.deepEqual(await read(pull, downloadName(blob)), blob.data);
+    for (const name of ['pull-http.sock', 'push-http.sock']) {
+      const socketPath = join(socketsDir, name);
+      const { status } = await ask('GET', `http://weir/cas/${blob.digest.hash}`, { socketPath });
+      assert.equal(status, 200);
+    }
+    const names = (await readdir(socketsDir)).filter((name) => name !== 'volume').sort();
+    assert.deepEqual(names, ['pull-http.sock', 'pull.sock', 'push-http.sock', 'push.sock']);
+    for (const name of names) assert.equal((await stat(join(socketsDir, name))).mode & 0o777, 0o660, name);
   });
 
   test('cuts what has not ended in time, and leaves nothing half-written', async () => {
