@@ -58,7 +58,7 @@ testWithReference('it ends with 1 where a file cannot be read, as the reference 
 });
 
 testWithReference(
-  '--help names every flag that the reference command has, and two of later versions',
+  '--help names every flag that the reference command has, two of later versions, and one of ours',
   async (t) => {
     const folder = await temporaryFolder(t);
     const flags = async (implementation: Implementation): Promise<string[]> => {
@@ -73,7 +73,7 @@ testWithReference(
     };
     const theirs = await flags('reference');
     assert.equal(theirs.length, 8);
-    assert.deepEqual(await flags('weir'), [...theirs, '--index-only', '--quota'].sort());
+    assert.deepEqual(await flags('weir'), [...theirs, '--durability', '--index-only', '--quota'].sort());
   },
 );
 
