@@ -11,16 +11,14 @@ import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { startBackgroundScrub } from './janitor/background-scrub.ts';
 import { startClockWatch } from './janitor/clock-watch.ts';
-import { startEvictor } from './janitor/evictor.ts';
+import { startJanitor } from './janitor/janitor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
-import { sweep } from './janitor/sweeper.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
 import { cannotListen } from './core/listen-error.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { clearSocketPath } from './rpc/socket-file.ts';
-import type { TemporaryAges } from './store/temporary-files.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { prometheusMetrics } from './telemetry/metrics.ts';
@@ -35,6 +33,8 @@ export interface AppOptions {
   readonly opsListen: string | undefined;
   /** How long a blob stays after any positive answer about it. */
   readonly leaseMs: number;
+  /** Bytes of the file that is given up when the volume is completely full; undefined: as many as fit it. */
+  readonly ballastBytes: number | undefined;
   /** At which rate all blobs are read and compared with their hashes; 0 for never. */
   readonly scrubBytesPerSecond: number;
   /** How long an upload that stopped is kept; 0 keeps none. */
@@ -54,9 +54,9 @@ export interface App {
 }
 
 const hour = 3_600_000;
+const spaceEveryMs = 30_000;
 /** A touch is skipped for this part of the lease; eviction adds it back. */
 const coalesceShare = 6;
-const sweepEveryMs = 30_000;
 /** For calls that were cut to put their files away. */
 const tidyMs = 5000;
 
@@ -101,14 +101,27 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     clockSkewMs: () => volume.clock.skewMs(),
   });
 
-  const thread = janitorThread(volume.layout.root);
+  const thread = janitorThread(volume.layout.root, (steps) => observer.evictionStepped(steps));
   const measurer =
     options.volume.quotaBytes === undefined ? undefined : startMeasurer(thread, volume.space, logger);
-  // Where nobody can push, nothing may be removed either.
-  const evictor = options.listeners.some(({ role }) => role === 'push')
-    ? startEvictor(volume, lease, thread, observer, logger)
-    : undefined;
   const canPush = [...options.listeners, ...options.httpListeners].some(({ role }) => role === 'push');
+  const { indexOnly } = options.volume;
+  const { ballastBytes } = options;
+  const temporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
+  // Where nobody can push, nothing may be removed either.
+  const janitor = canPush
+    ? startJanitor({
+        volume,
+        lease,
+        temporaryAges,
+        ballastBytes,
+        indexOnly,
+        thread,
+        clock: volume.clock.now,
+        observer,
+        logger,
+      })
+    : undefined;
   const bytesPerSecond = options.scrubBytesPerSecond;
   const scrub =
     canPush && bytesPerSecond > 0
@@ -116,14 +129,12 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
       : undefined;
   const renewing = every(hour, () => volume.renewMark(), logger);
 
-  const ages: TemporaryAges = { own: hour, kept: options.uploadResumeMs, foreign: 24 * hour };
-  const sweeping = every(sweepEveryMs, () => sweep(volume.layout, ages, volume.clock.now, logger), logger);
+  const renewingSpace = every(spaceEveryMs, () => volume.space.renew(), logger);
 
   const health = HealthState();
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
-  const { indexOnly } = options.volume;
   // An index has no place for what would be fetched.
   const downloader = indexOnly ? undefined : options.fetch && httpsDownloader(options.fetch, intakes, logger);
   const listeners: Listener[] = [];
@@ -133,15 +144,17 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   async function stop(): Promise<void> {
     draining = true;
     health.setStatus('unhealthy');
-    const scrubEnded = scrub?.stop();
+    const others = Promise.all([janitor?.yield(), scrub?.stop()]);
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
-    sweeping.stop();
     renewing.stop();
+    renewingSpace.stop();
     measurer?.stop();
-    await scrubEnded;
+    await others;
+    // What is under way in the thread is cut, and nobody complains of it.
+    const janitorEnded = janitor?.stop();
     await thread.stop();
-    await evictor?.stop();
+    await janitorEnded;
     watch.stop();
     clockWatch.stop();
     await scrubber.stop();

@@ -144,6 +144,10 @@ export const settings = {
     default: 'strict',
     desc: 'strict: a push is on disk when it is acknowledged; relaxed: faster, and a power cut may lose the last ones',
   }),
+  BALLAST_BYTES: bytes({
+    default: undefined,
+    desc: 'bytes of a file that is given up when the volume is completely full; 0 for none (default: 64 MiB, or a 128th of a volume below 8 GiB)',
+  }),
   SCRUB_BYTES_PER_SECOND: bytes({
     default: 5_000_000,
     desc: 'bytes a second at which all blobs are read and compared with their hashes; 0 for never',
@@ -201,6 +205,7 @@ export interface Config {
   /** Undefined for none. */
   readonly quotaBytes: number | undefined;
   readonly durability: 'strict' | 'relaxed';
+  readonly ballastBytes: number | undefined;
   /** 0 for no scrub. */
   readonly scrubBytesPerSecond: number;
   readonly uploadResumeSeconds: number;
@@ -251,6 +256,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     headRoomMax: checked.HEAD_ROOM_MAX,
     quotaBytes: checked.QUOTA || undefined,
     durability: checked.DURABILITY,
+    ballastBytes: checked.BALLAST_BYTES,
     scrubBytesPerSecond: checked.SCRUB_BYTES_PER_SECOND,
     uploadResumeSeconds: checked.UPLOAD_RESUME_SECONDS,
     drainSeconds: checked.DRAIN_SECONDS,

@@ -143,6 +143,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     httpListeners: [],
     opsListen: undefined,
     leaseMs,
+    ballastBytes: undefined,
     scrubBytesPerSecond,
     uploadResumeMs: 600_000,
     drainMs: 30_000,

@@ -77,6 +77,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     ],
     opsListen: config.opsListen,
     leaseMs: config.leaseSeconds * 1000,
+    ballastBytes: config.ballastBytes,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,

@@ -70,8 +70,28 @@ export interface Observer {
   quarantined(blob: BlobName): void;
   /** A part of a scrub: bytes that were read, blobs that were seen whole, and how far the pass is, 0 to 1. */
   scrubbed(part: { bytes: number; blobs: number; progress: number }): void;
-  /** A pass of eviction: blobs, records and bytes on disk that went, and how long the youngest blob had not been used. */
-  evicted(outcome: { blobs: number; records: number; bytes: number; youngestIdleMs: number }): void;
+  /** Whether this server's janitor has the lock of the volume. */
+  janitorLock(held: boolean): void;
+  /** A pass of eviction began, or ended: with room enough, with less than wanted, or not at all. */
+  evictionPass(now: 'began' | 'enough' | 'short' | 'failed'): void;
+  /** A pass goes on: files that it has looked at, and moved into the trash, since it told last. */
+  evictionStepped(steps: { looked: number; moved: number; movedBytes: number }): void;
+  /** Runs that were in the trash at the last look. */
+  trashRuns(count: number): void;
+  /** Temporary files that nobody finished were removed. */
+  swept(files: number): void;
+  /** Bytes on disk of the ballast, as seen last. */
+  ballast(bytes: number): void;
+  /** Records were looked through: of those so far incomplete, and waiting to be seen so again; and how many went. */
+  tidiedRecords(part: { looked: number; waiting: number; removed: number }): void;
+  /** The trash was emptied: blobs, records and bytes on disk that went, files that went back, and how long the youngest blob had not been used. */
+  evicted(outcome: {
+    blobs: number;
+    records: number;
+    bytes: number;
+    returned: number;
+    youngestIdleMs: number;
+  }): void;
   /** An upload was refused for want of room; the message has the numbers. */
   refusedForSpace(message: string): void;
 }

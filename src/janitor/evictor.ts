@@ -1,39 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import { uptime } from 'node:os';
 import type { Logger, Observer } from '../core/observer.ts';
-import type { EvictionOutcome, EvictionPlan } from '../store/eviction.ts';
-import type { VolumeUsage } from '../store/space.ts';
+import type { EvictionOutcome } from '../store/eviction.ts';
+import { inodesKeptFree, type VolumeUsage } from '../store/shortage.ts';
+import type { RoomMade } from '../store/space.ts';
 import type { Volume } from '../store/volume.ts';
 import type { JanitorThread } from './janitor-thread.ts';
-
-/** How long blobs are promised. Milliseconds. */
-export interface LeaseTimes {
-  readonly leaseMs: number;
-  readonly coalesceMs: number;
-}
+import { type LeaseAges, lostLeasesMs } from './lease-ages.ts';
 
 /** Keeps room on the volume for uploads by removing what was not used for longest. */
 export interface Evictor {
   stop(): Promise<void>;
 }
 
+/** What an evictor stands on. */
+export interface EvictorParts {
+  readonly volume: Volume;
+  readonly ages: LeaseAges;
+  readonly thread: JanitorThread;
+  /** Whether it makes room by itself; for an upload that asks it always does. */
+  readonly mayWork: () => boolean;
+  readonly observer: Observer;
+  readonly logger: Logger;
+}
+
 const lookEveryMs = 1000;
-const longestGraceMs = 30_000;
-const abandonedAfterMs = 600_000;
-/** Of the inodes: eviction begins below, so that uploads need not be refused. */
+/** Of the inodes: eviction begins when fewer are free, and well before uploads are refused. */
 const inodeShareKeptFree = 0.02;
+const inodeMargin = 1.5;
+const pauseAfterFailureMs = 3000;
 /** Of the quota: eviction begins above the former, so that uploads need not wait, and ends below the latter. */
 const quotaShares = { high: 0.9, low: 0.8 };
-
-/** How long a blob must not have been used before it may go: never the lease alone, for a skipped touch may have used part of it. */
-function evictAgeMs({ leaseMs, coalesceMs }: LeaseTimes): number {
-  const grace = graceMs(leaseMs);
-  return leaseMs + coalesceMs + 2 * grace;
-}
-
-function graceMs(leaseMs: number): number {
-  return Math.min(longestGraceMs, 1000 + leaseMs / 60);
-}
 
 /** After a pass that freed too little, because the rest is leased: a part of the time until that changes. */
 function pauseMs(evictAge: number): number {
@@ -47,67 +43,69 @@ interface Wanted {
 }
 
 /** Begins to watch the room on a volume, and makes it when an upload asks for it. */
-export function startEvictor(
-  volume: Volume,
-  lease: LeaseTimes,
-  thread: JanitorThread,
-  observer: Observer,
-  logger: Logger,
-): Evictor {
-  const evictAge = evictAgeMs(lease);
-  let passing: Promise<boolean> | undefined;
+export function startEvictor({ volume, ages, thread, mayWork, observer, logger }: EvictorParts): Evictor {
+  let passing: Promise<RoomMade> | undefined;
   let notBefore = 0;
+  /** What uploads are told that ask before that. */
+  let whyWaiting: RoomMade = false;
   let stopped = false;
   let waitsSaid = false;
+  let lastFailure = '';
 
-  /** After a power cut the last touches may be lost with the memory they were in. */
   function mustWait(): boolean {
-    const waits = volume.cutOff && uptime() * 1000 < evictAge;
-    if (waits && !waitsSaid) {
+    const waitMs = lostLeasesMs(volume, ages);
+    if (waitMs > 0 && !waitsSaid) {
       logger.warn(
         'the machine went down under a server: nothing is removed until all leases of before are over',
-        {
-          seconds: Math.ceil(evictAge / 1000 - uptime()),
-        },
+        { seconds: Math.ceil(waitMs / 1000) },
       );
       waitsSaid = true;
     }
-    return waits;
+    return waitMs > 0;
   }
 
   /** One pass at a time; true when it has freed something. Whoever comes meanwhile gets the one under way. */
-  function pass(wanted: Wanted): Promise<boolean> {
-    passing ??= onePass(wanted)
-      .catch((error: unknown) => {
-        if (!stopped) logger.error('making room failed', { error: String(error) });
-        return false;
-      })
-      .finally(() => (passing = undefined));
+  function pass(wanted: Wanted): Promise<RoomMade> {
+    passing ??= onePass(wanted).finally(() => (passing = undefined));
     return passing;
   }
 
-  async function onePass(wanted: Wanted): Promise<boolean> {
-    if (stopped || performance.now() < notBefore || mustWait() || volume.clock.isOff()) return false;
-    const plan: EvictionPlan = {
-      run: randomUUID(),
-      ...wanted,
-      evictAgeMs: evictAge,
-      graceMs: graceMs(lease.leaseMs),
-    };
-    const outcome = await thread.run({ kind: 'evict', plan, abandonedAfterMs });
-    volume.space.freed(outcome.bytes);
-    observer.evicted(outcome);
-    tell(outcome, wanted);
-    return outcome.bytes > 0;
+  async function onePass(wanted: Wanted): Promise<RoomMade> {
+    if (stopped || mustWait() || volume.clock.isOff()) return 'not-now';
+    if (performance.now() < notBefore) return whyWaiting;
+    const begun = performance.now();
+    const { evictAgeMs, graceMs } = ages;
+    observer.evictionPass('began');
+    try {
+      const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs };
+      const outcome = await thread.run({ kind: 'evict', plan });
+      volume.space.freed(outcome.bytes, performance.now() - begun);
+      observer.evicted(outcome);
+      tell(outcome, wanted);
+      lastFailure = '';
+      return outcome.blobs + outcome.records > 0;
+    } catch (error) {
+      observer.evictionPass('failed');
+      [notBefore, whyWaiting] = [performance.now() + pauseAfterFailureMs, 'not-now'];
+      // A volume that stays out of order says so once, not at every pass.
+      const failure = String(error);
+      if (!stopped && failure !== lastFailure) logger.error('making room failed', { error: failure });
+      lastFailure = failure;
+      return 'not-now';
+    }
   }
 
   function tell(outcome: EvictionOutcome, wanted: Wanted): void {
-    const short = outcome.bytes < wanted.wantedBytes * 0.9;
+    const { blobs, records, bytes } = outcome;
+    const short = bytes < wanted.wantedBytes * 0.9 || blobs + records < wanted.wantedFiles * 0.9;
+    observer.evictionPass(short ? 'short' : 'enough');
+    if (outcome.droppedBallast)
+      logger.warn('the volume was completely full: its ballast was given up so that room could be made');
     logger[short ? 'warn' : 'info'](
       short ? 'made less room than wanted: everything else was used too recently' : 'made room',
       { ...outcome, ...wanted },
     );
-    if (short) notBefore = performance.now() + pauseMs(evictAge);
+    if (short) [notBefore, whyWaiting] = [performance.now() + pauseMs(ages.evictAgeMs), false];
   }
 
   async function wantedNow(): Promise<Wanted | undefined> {
@@ -123,7 +121,7 @@ export function startEvictor(
   }
 
   async function look(): Promise<void> {
-    if (stopped || passing !== undefined) return;
+    if (stopped || passing !== undefined || !mayWork()) return;
     const wanted = await wantedNow();
     if (wanted !== undefined) await pass(wanted);
   }
@@ -136,7 +134,11 @@ export function startEvictor(
     });
   });
   const timer = setInterval(() => {
-    look().catch((error: unknown) => logger.error('looking for room failed', { error: String(error) }));
+    look().catch((error: unknown) => {
+      // As above: once.
+      if (String(error) !== lastFailure) logger.error('looking for room failed', { error: String(error) });
+      lastFailure = String(error);
+    });
   }, lookEveryMs);
   timer.unref();
   return {
@@ -155,11 +157,12 @@ function wantedRoom(
 ): Wanted | undefined {
   if (totalBytes === 0) return undefined;
   const lacksBytes = freeBytes < headRoom.min + (headRoom.max - headRoom.min) / 4;
-  const lacksInodes = totalInodes > 0 && freeInodes < totalInodes * inodeShareKeptFree;
+  const inodes = Math.max(totalInodes * inodeShareKeptFree, inodesKeptFree(totalInodes) * inodeMargin);
+  const lacksInodes = totalInodes > 0 && freeInodes < inodes;
   if (!lacksBytes && !lacksInodes) return undefined;
   return {
     wantedBytes: lacksBytes ? headRoom.max - freeBytes : 0,
-    wantedFiles: lacksInodes ? Math.ceil(2 * totalInodes * inodeShareKeptFree - freeInodes) : 0,
+    wantedFiles: lacksInodes ? Math.ceil(2 * inodes - freeInodes) : 0,
   };
 }
 

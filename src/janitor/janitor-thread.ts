@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { EvictionSteps } from './eviction-steps.ts';
 import type { JanitorAnswers, JanitorRequest, JanitorResponse, JanitorTask } from './janitor-worker.ts';
 
 /** The thread that walks the volume. */
@@ -17,7 +18,8 @@ interface Waiting {
 /** A thread that hangs in a call of a dead mount cannot be ended; the process can. Milliseconds. */
 const endPatienceMs = 5000;
 
-export function janitorThread(root: string): JanitorThread {
+/** `onSteps` hears of passes of eviction while they go on. */
+export function janitorThread(root: string, onSteps: (steps: EvictionSteps) => void): JanitorThread {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let lastId = 0;
@@ -30,6 +32,7 @@ export function janitorThread(root: string): JanitorThread {
     });
     thread.unref();
     thread.on('message', (response: JanitorResponse) => {
+      if ('steps' in response) return onSteps(response.steps);
       const asked = waiting.get(response.id);
       waiting.delete(response.id);
       if ('failure' in response) asked?.reject(new Error(response.failure));

@@ -1,33 +1,45 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { abandonedRuns, emptyTrash } from '../store/emptying.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Emptied, emptyTrash } from '../store/emptying.ts';
 import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
-import { type Layout, layoutOf } from '../store/layout.ts';
-import { measureBlobs, measureRest } from '../store/measuring.ts';
 import { removersClock } from '../store/volume-clock.ts';
+import { recordTidier, type RecordSlice, type RecordTidier } from '../store/incomplete-records.ts';
+import { type Layout, layoutOf } from '../store/layout.ts';
+import { measureVolume } from '../store/measuring.ts';
 import { type ScrubPass, scrubPass, type ScrubSlice } from '../store/scrubbing.ts';
+import { type TrashWatch, trashWatch } from '../store/trash-watch.ts';
+import type { MeasuredBytes } from '../store/used-bytes.ts';
+import type { LeaseAges } from './lease-ages.ts';
+import { type EvictionSteps, steppedWatcher } from './eviction-steps.ts';
 
 /** What the thread is asked to do. */
 export type JanitorTask =
-  /** A pass of eviction, after what dead janitors have left in the trash. */
-  | { readonly kind: 'evict'; readonly plan: EvictionPlan; readonly abandonedAfterMs: number }
-  /** Bytes on disk of some of the 256 folders of blobs, and of everything else when that is asked for. */
-  | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly rest: boolean }
+  /** A pass of eviction. */
+  | { readonly kind: 'evict'; readonly plan: EvictionPlan }
+  /** Finishes what dead janitors have left in the trash. */
+  | { readonly kind: 'finish'; readonly ages: LeaseAges }
+  /** A part of a pass over all records (RecordTidier). */
+  | { readonly kind: 'records'; readonly anew: boolean; readonly forMs: number; readonly ages: LeaseAges }
+  /** Bytes on disk of some of the 256 folders of blobs, of what is on its way, and of all records when that is asked for. */
+  | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly records: boolean }
   /**
    * Goes on with the scrub until so much was charged; with `startAt`, begins at that one of the 256 folders. Reads
    * with calls that do not block, so that other tasks come between.
    */
   | { readonly kind: 'scrub'; readonly startAt: number | undefined; readonly charge: number };
 
-/** What a measurement gives. */
-export interface Measurement {
-  readonly folders: Record<string, number>;
-  readonly rest: number | undefined;
+/** What dead janitors have left. */
+export interface Finished extends Emptied {
+  /** Runs that are still in the trash: somebody may be at them. */
+  readonly runsLeft: number;
 }
 
 /** The answer to each kind of task. */
 export interface JanitorAnswers {
   evict: EvictionOutcome;
-  measure: Measurement;
+  finish: Finished;
+  records: RecordSlice;
+  measure: MeasuredBytes;
   scrub: ScrubSlice;
 }
 
@@ -37,12 +49,18 @@ export interface JanitorRequest {
   readonly task: JanitorTask;
 }
 
-/** An answer, or the words of a failure. */
+/** An answer, the words of a failure, or what a pass of eviction has done since the last such message. */
 export type JanitorResponse =
   | { readonly id: number; readonly answer: JanitorAnswers[JanitorTask['kind']] }
-  | { readonly id: number; readonly failure: string };
+  | { readonly id: number; readonly failure: string }
+  | { readonly steps: EvictionSteps };
 
 let scrub: ScrubPass | undefined;
+let records: RecordTidier | undefined;
+let tidiersClock: Clock = Date.now;
+let trash: TrashWatch | undefined;
+/** Runs of passes that are under way here. */
+const ownRuns = new Set<string>();
 
 async function goOnScrubbing(
   layout: Layout,
@@ -57,27 +75,62 @@ async function goOnScrubbing(
   return await scrub.slice(charge);
 }
 
-async function run(layout: Layout, task: JanitorTask): Promise<JanitorAnswers[JanitorTask['kind']]> {
-  if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
-  if (task.kind === 'measure') {
-    return {
-      folders: Object.fromEntries(task.prefixes.map((prefix) => [prefix, measureBlobs(layout, prefix)])),
-      rest: task.rest ? measureRest(layout) : undefined,
-    };
+async function evictOnce(
+  layout: Layout,
+  plan: EvictionPlan,
+  tell: (steps: EvictionSteps) => void,
+): Promise<EvictionOutcome> {
+  const watcher = steppedWatcher(tell);
+  ownRuns.add(plan.run);
+  try {
+    return await evict(layout, plan, await removersClock(layout), watcher);
+  } finally {
+    ownRuns.delete(plan.run);
+    watcher.end();
   }
+}
+
+async function finishAbandoned(
+  layout: Layout,
+  { evictAgeMs, graceMs, abandonedAfterMs }: LeaseAges,
+): Promise<Finished> {
   const clock = await removersClock(layout);
-  for (const left of abandonedRuns(layout, task.abandonedAfterMs, clock)) {
-    emptyTrash(layout, left, task.plan.evictAgeMs, clock);
+  trash ??= trashWatch(layout);
+  const sum = { blobs: 0, records: 0, bytes: 0, returned: 0 };
+  let youngestIdleMs = Number.POSITIVE_INFINITY;
+  for (const run of trash.abandoned(abandonedAfterMs)) {
+    if (ownRuns.has(run)) continue;
+    const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock);
+    for (const field of ['blobs', 'records', 'bytes', 'returned'] as const) sum[field] += emptied[field];
+    if (emptied.blobs > 0) youngestIdleMs = Math.min(youngestIdleMs, emptied.youngestIdleMs);
   }
-  return await evict(layout, task.plan, clock);
+  return { ...sum, youngestIdleMs: sum.blobs === 0 ? 0 : youngestIdleMs, runsLeft: trash.count() };
+}
+
+async function run(
+  layout: Layout,
+  task: JanitorTask,
+  tell: (steps: EvictionSteps) => void,
+): Promise<JanitorAnswers[JanitorTask['kind']]> {
+  if (task.kind === 'evict') return await evictOnce(layout, task.plan, tell);
+  if (task.kind === 'finish') return await finishAbandoned(layout, task.ages);
+  if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
+  if (task.kind === 'records') {
+    const { anew, forMs, ages } = task;
+    tidiersClock = await removersClock(layout);
+    records ??= recordTidier(layout, () => tidiersClock());
+    return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
+  }
+  return measureVolume(layout, task.prefixes, task.records);
 }
 
 // Walking a volume of millions of blobs would keep the event loop of the server busy for minutes.
 if (parentPort !== null) {
   const port = parentPort;
   const layout = layoutOf(workerData as string);
+  const tell = (steps: EvictionSteps) => port.postMessage({ steps } satisfies JanitorResponse);
   port.on('message', ({ id, task }: JanitorRequest) => {
-    run(layout, task).then(
+    run(layout, task, tell).then(
       (answer) => port.postMessage({ id, answer } satisfies JanitorResponse),
       (error: unknown) => port.postMessage({ id, failure: String(error) } satisfies JanitorResponse),
     );

@@ -13,6 +13,7 @@ const aimMs = 100;
 /** The thread rests for so many times as long as it worked, so that it takes a twentieth of a core. */
 const restFactor = 20;
 const shortestRestMs = 500;
+const restAfterFailureMs = 10_000;
 
 /** Begins to measure, folder by folder, again and again; the first round takes no rests. */
 export function startMeasurer(thread: JanitorThread, space: Space, logger: Logger): Measurer {
@@ -21,13 +22,20 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
   let next = 0;
   let atOnce = 16;
   let rounds = 0;
+  let last: Promise<unknown> = Promise.resolve();
 
-  async function measureSome(): Promise<number> {
+  /** One after the other: each begins after it was asked for. Resolves with how long it took. */
+  function measureSome(): Promise<number> {
+    const mine = last.then(measureNext);
+    last = mine.catch(() => {});
+    return mine;
+  }
+
+  async function measureNext(): Promise<number> {
     const prefixes = blobPrefixes.slice(next, next + atOnce);
     const begun = performance.now();
-    const measuring = space.used.beginMeasuring();
-    const { folders, rest } = await thread.run({ kind: 'measure', prefixes, rest: next === 0 });
-    measuring.done(folders, rest);
+    const measuring = await space.beginMeasuring();
+    measuring.done(await thread.run({ kind: 'measure', prefixes, records: next === 0 }));
     const took = performance.now() - begun;
     next += prefixes.length;
     if (next >= blobPrefixes.length) {
@@ -40,6 +48,10 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
     return took;
   }
 
+  function isFirstRound(): boolean {
+    return rounds === 0;
+  }
+
   async function goOn(): Promise<void> {
     let restMs = shortestRestMs;
     try {
@@ -48,13 +60,18 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
     } catch (error) {
       if (stopped) return;
       logger.error('measuring the cache failed', { error: String(error) });
-      restMs = 10_000;
+      restMs = restAfterFailureMs;
     }
     if (stopped) return;
     timer = setTimeout(() => void goOn(), restMs);
     timer.unref();
   }
 
+  space.askForMeasuring(async () => {
+    await measureSome();
+    // The first round is short of rests, but not of folders.
+    for (let left = blobPrefixes.length; isFirstRound() && left > 0; left--) await measureSome();
+  });
   void goOn();
   return {
     stop() {

@@ -17,14 +17,16 @@ export interface VolumeWatch {
   stop(): void;
 }
 
-const everyMs = 5000;
+/** While it is in order, and while it is not: uploads are taken again soon after it is. Milliseconds. */
+const everyMs = { inOrder: 5000, notInOrder: 1000 };
 /** A volume that takes longer than this hangs. */
 const patienceMs = 10_000;
 
 /** Begins to watch; the volume was in order a moment ago, when it was opened. */
 export function startVolumeWatch(volume: Volume, logger: Logger): VolumeWatch {
   let state: VolumeState = { answers: true, writable: true, reason: '' };
-  let looking = false;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
 
   function set(next: VolumeState): void {
     if (next.answers === state.answers && next.writable === state.writable) return;
@@ -34,9 +36,6 @@ export function startVolumeWatch(volume: Volume, logger: Logger): VolumeWatch {
   }
 
   async function look(): Promise<void> {
-    // A look that hangs is the only one: a hung mount must not eat all threads.
-    if (looking) return;
-    looking = true;
     const late = setTimeout(
       () => set({ answers: false, writable: false, reason: 'the volume does not answer' }),
       patienceMs,
@@ -45,14 +44,21 @@ export function startVolumeWatch(volume: Volume, logger: Logger): VolumeWatch {
       set(await lookOnce(volume));
     } finally {
       clearTimeout(late);
-      looking = false;
     }
+    if (stopped) return;
+    const isInOrder = state.answers && state.writable;
+    // A look that hangs is the only one: a hung mount must not eat all threads.
+    timer = setTimeout(() => void look(), isInOrder ? everyMs.inOrder : everyMs.notInOrder).unref();
   }
 
-  const timer = setInterval(() => void look(), everyMs);
-  timer.unref();
   void look();
-  return { state: () => state, stop: () => clearInterval(timer) };
+  return {
+    state: () => state,
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 async function lookOnce(volume: Volume): Promise<VolumeState> {

@@ -3,7 +3,6 @@ import { type BlobReading, chunkHeadroom } from '../core/blob-store.ts';
 import type { Digest } from '../core/digest.ts';
 import { readFully } from './durable-file.ts';
 import { newHasher } from './hashing.ts';
-import { volumeError } from './volume-error.ts';
 
 /** Size of the chunks of a reading, and so of the messages on the wire. */
 const chunkBytes = 1024 * 1024;
@@ -18,19 +17,22 @@ export interface ReadingPlan {
   readonly onVerified: () => void;
   /** Called when the check has failed or the file ended early; its result is thrown. */
   readonly onDamaged: () => Error;
+  /** Called when a system call has failed, and with what onDamaged gave; its result is thrown. */
+  readonly onFailed: (error: unknown) => Error;
 }
 
 /** Reads a file in chunks, one ahead of the consumer, and closes it at the end. */
 export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReading {
   let closed: Promise<void> | undefined;
-  const close = () => (closed ??= handle.close());
+  // Whatever closing says, what was read is not changed by it.
+  const close = () => (closed ??= handle.close().catch(() => {}));
   return {
     close,
     async *[Symbol.asyncIterator]() {
       try {
         yield* chunks(handle, plan);
       } catch (error) {
-        throw volumeError(error, 'reading a blob');
+        throw plan.onFailed(error);
       } finally {
         await close();
       }

@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Answer, FileCalls, SmallFile } from './file-calls.ts';
+import { stuck } from './durable-file.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
 /** The longest that these calls keep the event loop from everything else. Milliseconds. */
@@ -111,8 +112,11 @@ function writeNew(path: string, bytes: Uint8Array, mode: number): void {
   const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants;
   const descriptor = openSync(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode);
   try {
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(descriptor, bytes, done, bytes.length - done, done);
+    for (let done = 0; done < bytes.length;) {
+      const count = writeSync(descriptor, bytes, done, bytes.length - done, done);
+      if (count === 0) throw stuck();
+      done += count;
+    }
   } finally {
     closeSync(descriptor);
   }

@@ -69,7 +69,7 @@ export function chunkingFiles(layout: Layout, leases: Leases, space: Space): Chu
       await renameOver(temporary, pathOf(blob, chunkingFunction));
     } catch (error) {
       await discard(temporary).catch(() => {});
-      throw volumeError(error, 'storing a chunking');
+      throw await space.writeFailed(error, 'storing a chunking');
     }
   }
 

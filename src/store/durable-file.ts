@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isAbsent, errnoOf } from './volume-error.ts';
 
@@ -56,11 +56,17 @@ function absent(cause?: unknown): Error {
   return Object.assign(new Error('not a regular file', { cause }), { code: 'ENOENT' });
 }
 
+/** For a write that takes none of its bytes and does not say why: trying again could go on for ever. */
+export function stuck(): Error {
+  return Object.assign(new Error('the file takes no more bytes'), { code: 'EIO' });
+}
+
 /** All of the bytes; a write may take fewer than it was given. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    if (bytesWritten === 0) throw stuck();
     done += bytesWritten;
   }
 }
@@ -94,7 +100,12 @@ export async function withFolder<T>(target: string, publish: () => T | Promise<T
 
 /** Removes a file of our own; that it is gone already is fine. */
 export async function discard(path: string): Promise<void> {
-  await rm(path, { force: true });
+  try {
+    // One call: rm() would look first, and a look that fails would leave the file.
+    await unlink(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
 }
 
 /** Makes the names in a folder survive a power cut. */

@@ -1,58 +1,75 @@
-import { linkSync, lstatSync, mkdirSync, opendirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { foldersBelow, trashedFiles, sizeOnDisk } from './evictable.ts';
-import type { EvictionOutcome } from './eviction.ts';
+import { orWithoutBallast } from './ballast.ts';
+import { trashedFiles, sizeOnDisk } from './evictable.ts';
+import { foldersBelow } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
+/** What came of a run in the trash. */
+export interface Emptied {
+  readonly blobs: number;
+  /** References, action results, assets and values that were not used for as long as the blobs. */
+  readonly records: number;
+  /** Bytes on disk of both. */
+  readonly bytes: number;
+  /** Files that were touched while they were on their way out, and went back. */
+  readonly returned: number;
+  /** How long the youngest removed blob had not been used; 0 when none was removed. Milliseconds. */
+  readonly youngestIdleMs: number;
+}
+
+/** When a file in the trash may go. Milliseconds. */
+export interface EmptyingAges {
+  /** What was touched since is leased, and goes back. */
+  readonly evictAgeMs: number;
+  /** What came into the trash since may have a reader on its way; 0 for a run whose files have all rested. */
+  readonly restMs: number;
+}
+
 /**
  * Finishes a run: what was touched meanwhile goes back, the rest is removed. Any process may finish any
- * run, the one of a janitor that died included. Blocks its thread.
+ * run, the one of a janitor that died included; each file counts for whoever removed it. Blocks its thread.
  */
-export function emptyTrash(layout: Layout, run: string, evictAgeMs: number, clock: Clock): EvictionOutcome {
+export function emptyTrash(layout: Layout, run: string, ages: EmptyingAges, clock: Clock): Emptied {
   const outcome = { blobs: 0, records: 0, bytes: 0, returned: 0 };
   let youngestIdleMs = Number.POSITIVE_INFINITY;
   for (const { path, home, stats } of trashedFiles(layout, run)) {
+    // A rename sets ctime; a clock that is behind only makes it wait.
+    if (ages.restMs > 0 && clock() - stats.ctimeMs < ages.restMs) continue;
     const isBlob = dirname(path) === join(layout.trash, run);
     const idleMs = clock() - stats.mtimeMs;
-    if (idleMs < evictAgeMs && home !== undefined) {
-      linkBack(path, home);
-      outcome.returned++;
-    } else {
+    if (idleMs < ages.evictAgeMs && home !== undefined) {
+      linkBack(layout, path, home);
+      if (discarded(path)) outcome.returned++;
+    } else if (discarded(path)) {
       outcome[isBlob ? 'blobs' : 'records']++;
       outcome.bytes += sizeOnDisk(stats);
       if (isBlob) youngestIdleMs = Math.min(youngestIdleMs, idleMs);
     }
-    discard(path);
   }
   removeEmptyFolders(join(layout.trash, run));
   return { ...outcome, youngestIdleMs: outcome.blobs === 0 ? 0 : youngestIdleMs };
 }
 
-/** Runs in the trash whose folder has not changed for so long: their janitor is gone. */
-export function abandonedRuns(layout: Layout, olderThanMs: number, clock: Clock): string[] {
-  const runs: string[] = [];
-  const trash = opendirSync(layout.trash);
-  for (let entry = trash.readSync(); entry !== null; entry = trash.readSync()) {
-    const stats = lstatSync(join(layout.trash, entry.name), { throwIfNoEntry: false });
-    if (stats?.isDirectory() === true && clock() - stats.ctimeMs > olderThanMs) runs.push(entry.name);
-  }
-  trash.closeSync();
-  return runs;
-}
-
 /** A reader may have been faster, or a new one has taken the place: then it is there. */
-function linkBack(path: string, home: string): void {
+function linkBack(layout: Layout, path: string, home: string): void {
+  const link = () =>
+    orWithoutBallast(
+      layout,
+      () => linkSync(path, home),
+      () => {},
+    );
   try {
-    linkSync(path, home);
+    link();
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return;
     if (!isAbsent(error)) throw error;
     // Its folder may be gone, or a reader has just taken it home: once more, and then it is there.
     mkdirSync(dirname(home), { recursive: true });
     try {
-      linkSync(path, home);
+      link();
     } catch (again) {
       if (errnoOf(again) !== 'EEXIST' && !isAbsent(again)) throw again;
     }
@@ -61,7 +78,7 @@ function linkBack(path: string, home: string): void {
 
 /** A janitor that was stopped and goes on may be moving something here right now: what is not empty stays. */
 function removeEmptyFolders(folder: string): void {
-  for (const path of foldersBelow(folder).toReversed()) {
+  for (const path of foldersBelow(folder)) {
     try {
       rmdirSync(path);
     } catch (error) {
@@ -70,10 +87,13 @@ function removeEmptyFolders(folder: string): void {
   }
 }
 
-function discard(path: string): void {
+/** False when somebody else was faster. */
+function discarded(path: string): boolean {
   try {
     unlinkSync(path);
+    return true;
   } catch (error) {
-    if (!isAbsent(error)) throw error;
+    if (isAbsent(error)) return false;
+    throw error;
   }
 }

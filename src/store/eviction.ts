@@ -1,12 +1,12 @@
 import type { Stats } from 'node:fs';
-import { mkdirSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import { emptyTrash } from './emptying.ts';
+import { isFull } from './ballast.ts';
+import { type Emptied, emptyTrash } from './emptying.ts';
 import { evictableBlobs, type EvictableFile, evictableRecords, sizeOnDisk } from './evictable.ts';
 import { blobPrefixes, type Layout } from './layout.ts';
-import { isAbsent, volumeError } from './volume-error.ts';
+import { type TrashRun, trashRun } from './trash-run.ts';
+import { volumeError } from './volume-error.ts';
 
 /** One pass of eviction: what it should free and whom it must spare. */
 export interface EvictionPlan {
@@ -23,16 +23,16 @@ export interface EvictionPlan {
 }
 
 /** What a pass did. */
-export interface EvictionOutcome {
-  readonly blobs: number;
-  /** References, action results, assets and values that were not used for as long as the blobs. */
-  readonly records: number;
-  /** Bytes on disk of both. */
-  readonly bytes: number;
-  /** Files that were touched while they were on their way out, and went back. */
-  readonly returned: number;
-  /** How long the youngest evicted blob had not been used; 0 when none was evicted. Milliseconds. */
-  readonly youngestIdleMs: number;
+export interface EvictionOutcome extends Emptied {
+  /** The volume was full to the last block: its ballast was given up, and has to be made anew. */
+  readonly droppedBallast: boolean;
+}
+
+/** Hears what a pass does while it goes on, a file at a time. */
+export interface EvictionWatcher {
+  looked(): void;
+  /** Into the trash. Bytes on disk. */
+  moved(bytes: number): void;
 }
 
 /** Hashes are uniform: what 16 of the 256 folders hold is a sixteenth of everything, within a few percent. */
@@ -41,6 +41,9 @@ const sampledFolders = 16;
 const tellingSample = 500;
 /** Of the sample so many are kept at most, chosen at random: memory is the same at any number of blobs. */
 const keptOfSample = 100_000;
+
+const nobody: EvictionWatcher = { looked: () => {}, moved: () => {} };
+const nothing: Emptied = { blobs: 0, records: 0, bytes: 0, returned: 0, youngestIdleMs: 0 };
 
 /**
  * Frees room by removing the blobs that were used longest ago, without an index of them, and what leads
@@ -53,68 +56,95 @@ const keptOfSample = 100_000;
  *
  * Blocks its thread, except while files rest.
  */
-export async function evict(layout: Layout, plan: EvictionPlan, clock: Clock): Promise<EvictionOutcome> {
+export async function evict(
+  layout: Layout,
+  plan: EvictionPlan,
+  clock: Clock,
+  watcher = nobody,
+): Promise<EvictionOutcome> {
   try {
-    const cutoff = cutoffTime(layout, plan, clock);
-    if (cutoff === undefined) return { blobs: 0, records: 0, bytes: 0, returned: 0, youngestIdleMs: 0 };
-    mkdirSync(join(layout.trash, plan.run), { recursive: true });
-    moveOlderThan(layout, plan, cutoff, clock);
+    const cutoff = cutoffTime(layout, plan, clock, watcher);
+    if (cutoff === undefined) return { ...nothing, droppedBallast: false };
+    const trash = trashRun(layout, plan.run);
+    moveOlderThan(layout, plan, trash, cutoff, clock, watcher);
     await sleep(plan.graceMs);
-    return emptyTrash(layout, plan.run, plan.evictAgeMs, clock);
+    const { evictAgeMs } = plan;
+    const emptied = emptyTrash(layout, plan.run, { evictAgeMs, restMs: 0 }, clock);
+    return { ...emptied, droppedBallast: trash.droppedBallast };
   } catch (error) {
     throw volumeError(error, 'making room');
   }
 }
 
-interface DueBlob {
+interface DueFile {
   readonly mtime: number;
   readonly bytes: number;
 }
 
 /**
- * The mtime up to which blobs have to go to free what is wanted; undefined when none is due. Estimated
- * from a sample; a cache that has few blobs is looked at whole, since its sample would say little.
+ * The mtime up to which files have to go to free what is wanted; undefined when none is due. Estimated
+ * from a sample; a cache that has few blobs is looked at whole, its records included, since its sample would say little.
  */
-function cutoffTime(layout: Layout, plan: EvictionPlan, clock: Clock): number | undefined {
+function cutoffTime(
+  layout: Layout,
+  plan: EvictionPlan,
+  clock: Clock,
+  watcher: EvictionWatcher,
+): number | undefined {
   const prefixes = shuffledPrefixes();
-  const sample: DueBlob[] = [];
+  const sample: DueFile[] = [];
   let seen = 0;
-  const look = (some: readonly string[]) => {
-    for (const prefix of some) {
-      for (const { stats } of evictableBlobs(layout, prefix)) {
-        if (!isDue(stats, plan, clock)) continue;
-        const at = seen < keptOfSample ? seen : Math.floor(Math.random() * (seen + 1));
-        if (at < keptOfSample) sample[at] = { mtime: stats.mtimeMs, bytes: sizeOnDisk(stats) };
-        seen++;
-      }
+  const look = (files: Iterable<EvictableFile>) => {
+    for (const { stats } of files) {
+      watcher.looked();
+      if (!isDue(stats, plan, clock)) continue;
+      const at = seen < keptOfSample ? seen : Math.floor(Math.random() * (seen + 1));
+      if (at < keptOfSample) sample[at] = { mtime: stats.mtimeMs, bytes: sizeOnDisk(stats) };
+      seen++;
     }
   };
-  look(prefixes.slice(0, sampledFolders));
+  const lookAll = (some: readonly string[]) => some.forEach((prefix) => look(evictableBlobs(layout, prefix)));
+  lookAll(prefixes.slice(0, sampledFolders));
   let looked = sampledFolders;
   if (seen < tellingSample) {
-    look(prefixes.slice(sampledFolders));
+    lookAll(prefixes.slice(sampledFolders));
+    look(evictableRecords(layout));
     looked = blobPrefixes.length;
   }
   sample.sort((a, b) => a.mtime - b.mtime);
   const share = (looked / blobPrefixes.length) * (sample.length / Math.max(seen, 1));
   let [bytes, files] = [0, 0];
-  for (const blob of sample) {
-    bytes += blob.bytes;
+  for (const file of sample) {
+    bytes += file.bytes;
     files++;
-    if (bytes >= plan.wantedBytes * share && files >= plan.wantedFiles * share) return blob.mtime;
+    if (bytes >= plan.wantedBytes * share && files >= plan.wantedFiles * share) return file.mtime;
   }
   return sample.at(-1)?.mtime;
 }
 
-function moveOlderThan(layout: Layout, plan: EvictionPlan, cutoff: number, clock: Clock): void {
+function moveOlderThan(
+  layout: Layout,
+  plan: EvictionPlan,
+  trash: TrashRun,
+  cutoff: number,
+  clock: Clock,
+  watcher: EvictionWatcher,
+): void {
   let [bytes, files] = [0, 0];
   const move = ({ path, trashName, stats }: EvictableFile) => {
+    watcher.looked();
     if (stats.mtimeMs > cutoff || !isDue(stats, plan, clock)) return;
-    if (!renameUnlessGone(path, join(layout.trash, plan.run, trashName))) return;
+    if (!trash.move(path, trashName)) return;
     bytes += sizeOnDisk(stats);
     files++;
+    watcher.moved(sizeOnDisk(stats));
   };
-  for (const record of evictableRecords(layout)) move(record);
+  try {
+    for (const record of evictableRecords(layout)) move(record);
+  } catch (error) {
+    // Records keep their folders in the trash. Where not even these can be made, blobs can still be moved.
+    if (!isFull(error)) throw error;
+  }
   for (const prefix of shuffledPrefixes()) {
     for (const blob of evictableBlobs(layout, prefix)) {
       if (bytes >= plan.wantedBytes && files >= plan.wantedFiles) return;
@@ -126,24 +156,6 @@ function moveOlderThan(layout: Layout, plan: EvictionPlan, cutoff: number, clock
 /** Leased files are younger by mtime or by ctime, which no wrong clock of a client of the volume can set. */
 function isDue(stats: Stats, plan: EvictionPlan, clock: Clock): boolean {
   return clock() - Math.max(stats.mtimeMs, stats.ctimeMs) > plan.evictAgeMs;
-}
-
-function renameUnlessGone(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-  }
-  // Records keep their folders in the trash; the first of each makes them.
-  try {
-    mkdirSync(dirname(to), { recursive: true });
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    if (isAbsent(error)) return false;
-    throw error;
-  }
 }
 
 function shuffledPrefixes(): string[] {

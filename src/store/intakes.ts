@@ -22,7 +22,7 @@ export function volumeIntakes(site: IntakeSite): BlobIntakes {
         const handle = await createNew(temporary, blobMode);
         return new FileIntake(site, digestFunction, temporary, handle, hasher);
       } catch (error) {
-        throw volumeError(error, 'beginning an upload');
+        throw await site.space.writeFailed(error, 'beginning an upload');
       }
     },
   };
@@ -59,7 +59,7 @@ class FileIntake implements BlobIntake {
       this.#takenBytes += chunk.length;
       await writeFully(this.#handle, chunk, this.#receivedBytes);
     } catch (error) {
-      throw volumeError(error, 'storing an upload');
+      throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
     this.#hasher.update(chunk);
     this.#receivedBytes += chunk.length;
@@ -82,7 +82,7 @@ class FileIntake implements BlobIntake {
       const isNew = await this.#site.publish(this.#temporary, this.#digest);
       this.#settle(isNew ? this.#digest : undefined);
     } catch (error) {
-      throw volumeError(error, 'storing an upload');
+      throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
   }
 

@@ -20,9 +20,13 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/trash/<run>/<name>   blobs on their way out; a reader may still bring one back
  *     <root>/weir/trash/<run>/records/…  references and records on their way out, under their paths below the root
  *     <root>/weir/processes/<uuid>     says that a server runs, or was cut off
+ *     <root>/weir/usage/<uuid>         what a server tells the others of what it writes
  *     <root>/weir/quarantine/<name>    files that did not give their hash
  *     <root>/weir/clock                its ctime says what time it is by the volume's clock
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
+ *     <root>/weir/janitor-lock         which server's janitor works, and a number that it counts up
+ *     <root>/weir/ballast              takes room, to be given up when there is no other
+ *     <root>/weir/incomplete           records that were seen incomplete, and when first
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
  *     <root>/weir/assets/<instance>/<kind>/ab/<id>  assets: sealed weir.v1.AssetRecord messages
@@ -43,10 +47,16 @@ export interface Layout {
   readonly clock: string;
   /** How far the background scrub is (scrub-state.ts). */
   readonly scrub: string;
+  readonly janitorLock: string;
+  readonly ballast: string;
+  /** Records that were seen incomplete (incomplete-observations.ts). */
+  readonly incomplete: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
   readonly processes: string;
+  /** A page for each server that has written (usage-pages.ts). */
+  readonly usage: string;
   blob(name: BlobName): string;
   /** The folder of a blob: its first two hex digits name one of 256. */
   blobFolder(name: BlobName): string;
@@ -100,7 +110,11 @@ export function layoutOf(root: string): Layout {
     version: join(own, 'version'),
     clock: join(own, 'clock'),
     scrub: join(own, 'scrub'),
+    janitorLock: join(own, 'janitor-lock'),
+    ballast: join(own, 'ballast'),
+    incomplete: join(own, 'incomplete'),
     processes: join(own, 'processes'),
+    usage: join(own, 'usage'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
     blob: (name) => `${blobFolder(name)}/${name.slice(name.indexOf('-') + 3)}`,
     blobFolder,

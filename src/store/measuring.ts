@@ -1,21 +1,29 @@
-import { evictableBlobs, filesBelow, sizeOnDisk } from './evictable.ts';
+import { evictableBlobs, sizeOnDisk } from './evictable.ts';
+import { filesBelow } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
+import type { MeasuredBytes } from './used-bytes.ts';
 
-/** Bytes on disk of all blobs whose hashes begin with these two digits. Blocks its thread. */
-export function measureBlobs(layout: Layout, prefix: string): number {
+/**
+ * Bytes on disk of the blobs whose hashes begin with these pairs of digits, of what is on its way, and of all records
+ * where that is asked for. Blobs move from tmp to their folders and from there to the trash: looked at in this
+ * order, each is seen at least once. Blocks its thread.
+ */
+export function measureVolume(layout: Layout, prefixes: readonly string[], records: boolean): MeasuredBytes {
+  const coming = sizeBelow(layout.temporary);
+  const folders = Object.fromEntries(prefixes.map((prefix) => [prefix, sizeOfBlobs(layout, prefix)]));
+  const going = sizeBelow(layout.trash) + sizeBelow(layout.quarantine);
+  const sum = () => layout.recordRoots.reduce((bytes, root) => bytes + sizeBelow(root), 0);
+  return { folders, transit: coming + going, records: records ? sum() : undefined };
+}
+
+function sizeOfBlobs(layout: Layout, prefix: string): number {
   let bytes = 0;
   for (const { stats } of evictableBlobs(layout, prefix)) bytes += sizeOnDisk(stats);
   return bytes;
 }
 
-/**
- * Bytes on disk of everything else that is there because of clients: records, what is on its way in or out,
- * and what was set aside. Blocks its thread.
- */
-export function measureRest(layout: Layout): number {
+function sizeBelow(root: string): number {
   let bytes = 0;
-  for (const root of [...layout.recordRoots, layout.trash, layout.temporary, layout.quarantine]) {
-    for (const { stats } of filesBelow(root)) bytes += sizeOnDisk(stats);
-  }
+  for (const { stats } of filesBelow(root)) bytes += sizeOnDisk(stats);
   return bytes;
 }

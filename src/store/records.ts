@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { RecordDurability } from './durability.ts';
 import {
   createNew,
@@ -54,7 +53,10 @@ export function volumeRecords(
   async function bringBack(path: string): Promise<void> {
     for (const run of await calls.names(layout.trash)) {
       try {
-        await calls.link(join(layout.trash, run, recordTrashName(layout, path)), path);
+        const trashed = join(layout.trash, run, recordTrashName(layout, path));
+        // As with blobs (trash.ts): a janitor that moves it again must see that somebody needs it.
+        if (!(await calls.refresh(trashed, leases.now()))) continue;
+        await calls.link(trashed, path);
         return;
       } catch (error) {
         if (!isAbsent(error)) throw error;
@@ -74,7 +76,6 @@ export function volumeRecords(
   async function write(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = layout.temporaryFile(randomUUID());
     try {
-      await mkdir(dirname(path), { recursive: true });
       const handle = await createNew(temporary, referenceMode);
       try {
         await writeFully(handle, bytes, 0);

@@ -1,21 +1,23 @@
 import { statfs } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BlobName } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { type UsedBytes, usedBytes } from './used-bytes.ts';
-import { volumeError } from './volume-error.ts';
+import type { Layout } from './layout.ts';
+import { type Shortage, shortOfDisk, shortOfQuota, fullSentence, type VolumeUsage } from './shortage.ts';
+import { type UsageLedger, usageLedger } from './usage-ledger.ts';
+import type { Measuring, UsedBytes } from './used-bytes.ts';
+import { errnoOf, isFull, volumeError } from './volume-error.ts';
 
-/** What the volume's file system says of itself. Bytes; a total of 0 means that it does not say. */
-export interface VolumeUsage {
-  readonly totalBytes: number;
-  readonly freeBytes: number;
-  readonly totalInodes: number;
-  readonly freeInodes: number;
-}
+/**
+ * Whether room was made. False when none could be because all that is here is leased; 'not-now' when nothing may be
+ * removed at the moment, for another reason.
+ */
+export type RoomMade = boolean | 'not-now';
 
-/** Makes room for so many bytes, if it can; false when it could not make any. */
-export type RoomMaker = (bytes: number) => Promise<boolean>;
+/** Makes room for so many bytes, if it can. */
+export type RoomMaker = (bytes: number) => Promise<RoomMade>;
 
 /** Keeps uploads from filling the volume: they are refused while there is still room for everything else. */
 export interface Space {
@@ -37,8 +39,18 @@ export interface Space {
   readonly used: UsedBytes;
   /** Who is asked for room before an upload is refused. */
   askForRoom(maker: RoomMaker): void;
-  /** Something was removed: what was measured before says nothing any more. */
-  freed(bytes: number): void;
+  /** Who measures what the cache takes, at once when asked; until the first time, uploads wait a while. */
+  askForMeasuring(measure: () => Promise<void>): void;
+  /** Before folders are measured, with what other servers have told until now. */
+  beginMeasuring(): Promise<Measuring>;
+  /** A pass that took so long has removed something: what was measured before says nothing any more. */
+  freed(bytes: number, tookMs: number): void;
+  /** The word for an error of a call that has written; where the volume had no room for it, with the numbers. */
+  writeFailed(cause: unknown, doing: string): Promise<CacheError>;
+  /** Says to other servers that this one runs; asked for every half minute. */
+  renew(): Promise<void>;
+  /** The orderly end. */
+  close(): Promise<void>;
 }
 
 /** Settings of a Space. */
@@ -53,36 +65,43 @@ export interface SpaceLimits {
 
 const measureEveryMs = 1000;
 const defaultHeadRoom = { min: 2e9, max: 10e9 };
-/** Folders, references and temporary files need inodes too. */
-const inodesKeptFree = 1000;
 /** How often an upload asks for room before it is refused: others may take what was made for it. */
 const mostAsks = 4;
+/** What other servers have booked and do not use comes back soon: so often, after so long, it is looked for. */
+const mostWaits = 12;
+const waitMs = 150;
+/** For the first measurement: a server that has just started does not know what its quota has left. */
+const firstMeasureMs = 10_000;
+/** For the one after a pass of eviction. */
+const measurePatienceMs = 2000;
 
-/** Why something does not fit. */
-interface Shortage {
-  readonly sentence: string;
-  /** Bytes to be freed before it would; undefined when nothing that could be freed would help. */
-  readonly lackingBytes: number | undefined;
-}
-
-/** Space by what statfs says, with the bytes written since the last look counted on top, and by the quota. */
+/**
+ * Space by what statfs says and by what was measured of the quota, with what was written since on top: by this
+ * server, and by others as far as they tell (usage-pages.ts).
+ */
 export async function measuredSpace(
-  root: string,
+  layout: Layout,
   limits: SpaceLimits,
   clock: Clock,
   observer: Observer,
 ): Promise<Space> {
-  const used = usedBytes((await statfs(root)).bsize);
+  const { bsize: blockSize } = await statfs(layout.root);
+  const ledger: UsageLedger = await usageLedger(layout, blockSize);
+  const { used } = ledger;
+  const { quotaBytes } = limits;
   let measured: VolumeUsage = { totalBytes: 0, freeBytes: 0, totalInodes: 0, freeInodes: 0 };
   let measuredAt = -Infinity;
-  let takenSince = 0;
-  let filesSince = 0;
+  let takenSince = ledger.mark();
   let measuring: Promise<void> | undefined;
-  let makeRoom: RoomMaker = () => Promise.resolve(false);
+  let makeRoom: RoomMaker = () => Promise.resolve('not-now');
+  let measureUsed: () => Promise<void> = () => Promise.resolve();
+  let firstMeasured: Promise<unknown> | undefined;
 
   async function measure(): Promise<void> {
-    const before = { bytes: takenSince, files: filesSince };
-    const { blocks, bavail, bsize, files, ffree } = await statfs(root);
+    await ledger.look();
+    // What was taken while the call ran may or may not be in its answer: count it once more.
+    const since = ledger.mark();
+    const { blocks, bavail, bsize, files, ffree } = await statfs(layout.root);
     measured = {
       totalBytes: blocks * bsize,
       freeBytes: bavail * bsize,
@@ -90,9 +109,7 @@ export async function measuredSpace(
       freeInodes: ffree,
     };
     measuredAt = clock();
-    // What was taken while the call ran may or may not be in its answer: count it once more.
-    takenSince -= before.bytes;
-    filesSince -= before.files;
+    takenSince = since;
   }
 
   function headRoom(totalBytes: number): { min: number; max: number } {
@@ -114,69 +131,102 @@ export async function measuredSpace(
     return measured;
   }
 
-  function shortOfQuota(bytes: number): Shortage | undefined {
-    const { quotaBytes } = limits;
-    if (quotaBytes === undefined) return undefined;
-    const left = quotaBytes - used.current();
-    if (bytes <= left) return undefined;
-    if (bytes > quotaBytes) {
-      const sentence = `a blob of ${bytes} bytes can never fit: the quota is ${quotaBytes} bytes (QUOTA)`;
-      return { sentence, lackingBytes: undefined };
-    }
-    const sentence = `no room for ${bytes} bytes: ${Math.round(quotaBytes - left)} of the ${quotaBytes} bytes of the quota are used (QUOTA)`;
-    return { sentence, lackingBytes: bytes - left };
+  /** `booked`: bytes that other servers may have taken without having said so yet. */
+  function shortageOf(bytes: number, booked: number): Shortage | undefined {
+    const since = takenSince();
+    const taken = { bytes: since.bytes + booked, files: since.files };
+    const keptFree = headRoom(measured.totalBytes).min;
+    return (
+      shortOfDisk(bytes, measured, keptFree, taken) ??
+      (quotaBytes === undefined ? undefined : shortOfQuota(bytes, quotaBytes, used.current() + booked))
+    );
   }
 
-  function shortOfDisk(bytes: number, now: VolumeUsage): Shortage | undefined {
-    const { totalBytes, freeBytes, totalInodes, freeInodes } = now;
-    if (totalBytes === 0) return undefined;
-    const { min } = headRoom(totalBytes);
-    if (bytes > totalBytes - min) {
-      const sentence = `a blob of ${bytes} bytes can never fit: the volume has ${totalBytes} bytes, of which ${Math.round(min)} stay free`;
-      return { sentence, lackingBytes: undefined };
-    }
-    const left = freeBytes - takenSince - min;
-    if (bytes > left) {
-      const sentence = `no room for ${bytes} bytes: the volume has ${freeBytes} of ${totalBytes} bytes free, of which ${Math.round(min)} stay free (HEAD_ROOM_MIN)`;
-      return { sentence, lackingBytes: bytes - left };
-    }
-    if (totalInodes > 0 && freeInodes - filesSince < Math.min(inodesKeptFree, totalInodes / 10)) {
-      const sentence = `no room for another file: the volume has ${freeInodes} of ${totalInodes} inodes free`;
-      return { sentence, lackingBytes: 0 };
-    }
-    return undefined;
+  /** What one server may write before it tells the others: less, the less there is left. */
+  function leftBytes(): number {
+    const ofDisk = measured.totalBytes === 0 ? Infinity : measured.freeBytes - takenSince().bytes;
+    return Math.min(ofDisk, quotaBytes === undefined ? Infinity : quotaBytes - used.current());
   }
 
-  async function expectRoomFor(bytes: number): Promise<void> {
-    for (let asks = 0; ; asks++) {
-      const shortage = shortOfDisk(bytes, await usage()) ?? shortOfQuota(bytes);
-      if (shortage === undefined) return;
-      const { sentence, lackingBytes } = shortage;
-      const made = lackingBytes !== undefined && asks < mostAsks && (await makeRoom(lackingBytes));
-      if (!made) {
-        observer.refusedForSpace(sentence);
-        throw new CacheError('resource-exhausted', sentence);
+  async function madeRoom(lackingBytes: number): Promise<RoomMade> {
+    const made = await makeRoom(lackingBytes);
+    if (made === true && quotaBytes !== undefined)
+      await Promise.race([
+        measureUsed().catch(() => {}),
+        sleep(measurePatienceMs, undefined, { ref: false }),
+      ]);
+    return made;
+  }
+
+  function refuse({ sentence, lackingBytes }: Shortage, made: RoomMade | undefined): never {
+    const whyNot =
+      made === false && lackingBytes !== undefined
+        ? '. Everything on the volume is leased (LEASE_SECONDS): what was used too recently is not removed'
+        : '';
+    const message = sentence + whyNot;
+    observer.refusedForSpace(message);
+    throw new CacheError('resource-exhausted', message);
+  }
+
+  /** Resolves when there is room; `admitted` then says in the same turn whether it was taken, or may be now. */
+  async function whenRoom(bytes: number, admitted: () => Promise<void> | undefined): Promise<void> {
+    if (quotaBytes !== undefined) await firstMeasured;
+    for (let [asks, waits] = [0, 0]; ;) {
+      await usage();
+      await ledger.lookIfOld();
+      const shortage = shortageOf(bytes, ledger.bookedByOthers());
+      if (shortage === undefined) {
+        const toBook = admitted();
+        if (toBook === undefined) return;
+        await toBook;
+      } else if (shortageOf(bytes, 0) === undefined && waits++ < mostWaits) {
+        await sleep(waitMs);
+        await ledger.look();
+      } else {
+        const { lackingBytes } = shortage;
+        if (lackingBytes === undefined || asks++ >= mostAsks) refuse(shortage, undefined);
+        const made = await madeRoom(lackingBytes);
+        if (made !== true) refuse(shortage, made);
       }
     }
   }
 
   return {
-    expectRoomFor,
-    async take(bytes, newFiles) {
-      await expectRoomFor(bytes);
-      takenSince += bytes;
-      filesSince += newFiles;
-      used.taken(bytes);
-    },
-    settle: (bytes, blob) => used.settled(bytes, blob),
+    expectRoomFor: (bytes) => whenRoom(bytes, () => undefined),
+    take: (bytes, newFiles) => whenRoom(bytes, () => ledger.take(bytes, newFiles, leftBytes())),
+    settle: (bytes, blob) => ledger.settle(bytes, blob),
     usage,
     headRoom,
-    quotaBytes: limits.quotaBytes,
+    quotaBytes,
     used,
     askForRoom: (maker) => void (makeRoom = maker),
-    freed(bytes) {
-      used.freed(bytes);
+    askForMeasuring(measureNow) {
+      measureUsed = measureNow;
+      const patience = sleep(firstMeasureMs, undefined, { ref: false });
+      firstMeasured = Promise.race([measureNow().catch(() => {}), patience]);
+      ledger.onFreedElsewhere(() => {
+        measuredAt = -Infinity;
+        measureNow().catch(() => {});
+      });
+    },
+    async beginMeasuring() {
+      await ledger.look();
+      return used.beginMeasuring();
+    },
+    freed(bytes, tookMs) {
+      ledger.freed(bytes, tookMs);
       measuredAt = -Infinity;
     },
+    async writeFailed(cause, doing) {
+      const errno = errnoOf(cause);
+      if (!isFull(errno)) return volumeError(cause, doing);
+      measuredAt = -Infinity;
+      const now = await usage().catch(() => measured);
+      const message = fullSentence(errno, doing, now);
+      observer.refusedForSpace(message);
+      return new CacheError('resource-exhausted', message, { cause });
+    },
+    renew: () => ledger.renew(),
+    close: () => ledger.close(),
   };
 }

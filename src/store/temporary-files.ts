@@ -1,6 +1,7 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import { entriesIn } from './blob-files.ts';
 import { discard } from './durable-file.ts';
 import { keptPrefix, type Layout, temporaryPrefix } from './layout.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
@@ -23,7 +24,7 @@ export async function sweepTemporaryFiles(
 ): Promise<number> {
   let removed = 0;
   try {
-    for (const name of await readdir(layout.temporary)) {
+    for await (const { name } of entriesIn(layout.temporary)) {
       const path = join(layout.temporary, name);
       const age = await ageOf(path, clock);
       if (age === undefined || age < limitFor(name, ages)) continue;

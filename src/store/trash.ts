@@ -3,26 +3,34 @@ import type { BlobName } from '../core/digest.ts';
 import { openRegular } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
-import { isAbsent } from './volume-error.ts';
+import { errnoOf, isAbsent } from './volume-error.ts';
 
 /**
  * Blobs on their way out rest in trash/<run>/ for a while, one folder for each run of a janitor.
  * Whoever needs one takes it from there; this file is how.
  */
 
-/** Gives a blob its place back from one of the runs (the folders of the trash), when it is in one. Linking sets ctime, which renews the lease. */
+/**
+ * Gives a blob its place back from one of the runs (the folders of the trash), when it is in one. Its times, set to
+ * `time`, renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked
+ * at the blob before all this and moves it only now, could not see in its trash that somebody needs it.
+ */
 export async function bringBack(
   calls: FileCalls,
   layout: Layout,
   runs: readonly string[],
   name: BlobName,
+  time: number,
 ): Promise<void> {
   for (const run of runs) {
     try {
-      await calls.link(layout.trashed(run, name), layout.blob(name));
+      const trashed = layout.trashed(run, name);
+      if (!(await calls.refresh(trashed, time))) continue;
+      await calls.link(trashed, layout.blob(name));
       return;
     } catch (error) {
-      if (!isAbsent(error)) throw error;
+      // On a volume that became read-only it stays where it is, and readers find it there.
+      if (!isAbsent(error) && errnoOf(error) !== 'EROFS') throw error;
     }
   }
 }

@@ -42,21 +42,12 @@ export async function openUpload(
   try {
     await site.space.expectRoomFor(digest.sizeBytes - offset);
     await site.space.take(0, 1);
-    if (offset === 0) {
-      const handle = await createNew(temporary, blobMode);
-      return new FileUpload(
-        site,
-        keptPath(site.layout, name),
-        digest,
-        temporary,
-        handle,
-        await newHasher(digest.digestFunction),
-        0,
-      );
-    }
-    return await resume(site, name, digest, temporary, offset);
+    if (offset > 0) return await resume(site, name, digest, temporary, offset);
+    const hasher = await newHasher(digest.digestFunction);
+    const handle = await createNew(temporary, blobMode);
+    return new FileUpload(site, keptPath(site.layout, name), digest, temporary, handle, hasher, 0);
   } catch (error) {
-    throw volumeError(error, 'beginning an upload');
+    throw await site.space.writeFailed(error, 'beginning an upload');
   }
 }
 
@@ -99,14 +90,15 @@ async function resume(
       });
     throw error;
   }
-  const handle = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
+  let handle: FileHandle | undefined;
   try {
+    handle = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
     const hasher = await newHasher(digest.digestFunction);
     await rehash(handle, hasher, offset);
     return new FileUpload(site, kept, digest, temporary, handle, hasher, offset);
   } catch (error) {
-    await handle.close();
-    await discard(temporary);
+    await handle?.close().catch(() => {});
+    await discard(temporary).catch(() => {});
     throw error;
   }
 }
@@ -166,7 +158,7 @@ class FileUpload implements Upload {
       this.#takenBytes += chunk.length;
       await writeFully(this.#handle, chunk, this.receivedBytes);
     } catch (error) {
-      throw volumeError(error, 'storing an upload');
+      throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
     this.#hasher.update(chunk);
     this.receivedBytes += chunk.length;
@@ -182,7 +174,7 @@ class FileUpload implements Upload {
       isNew = await this.#site.publish(this.#temporary, this.#digest);
     } catch (error) {
       await discard(this.#temporary).catch(() => {});
-      throw volumeError(error, 'storing an upload');
+      throw await this.#site.space.writeFailed(error, 'storing an upload');
     } finally {
       this.#site.space.settle(this.#takenBytes, isNew ? blobName(this.#digest) : undefined);
     }
@@ -198,6 +190,7 @@ class FileUpload implements Upload {
       await discard(this.#temporary);
       return 0;
     } catch (error) {
+      await discard(this.#temporary).catch(() => {});
       throw volumeError(error, 'leaving an upload');
     } finally {
       this.#site.space.settle(this.#takenBytes);

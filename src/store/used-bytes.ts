@@ -1,72 +1,139 @@
 import type { BlobName } from '../core/digest.ts';
 import { blobPrefixes } from './layout.ts';
+import { noUsage, type UsageCounts } from './usage-counts.ts';
+import type { OtherServer } from './usage-pages.ts';
 
 /**
- * How many bytes of the disk the cache takes. Measured folder by folder in the background, with what this
- * process has written since on top; what other processes write is seen when their folders are measured next.
+ * How many bytes of the disk the cache takes. Measured folder by folder in the background, with what servers have
+ * written since on top: this one at once, others as far as they have told.
  */
 export interface UsedBytes {
   /** The best that is known. Bytes on disk. */
   current(): number;
-  /** Bytes are on their way into a temporary file. */
-  taken(bytes: number): void;
-  /** They are there: as this blob, or, without one, not at all or still as a file that is measured with the rest. */
-  settled(bytes: number, blob?: BlobName): void;
   /** Before folders are measured: what the result has to be compared with. */
   beginMeasuring(): Measuring;
-  /** After so much was removed, nobody knows where. */
-  freed(bytes: number): void;
+  /** So much was removed since then (performance.now()), nobody knows from which folders. */
+  freed(bytes: number, since: number): void;
+  /** Whether all folders were measured since then (performance.now()). */
+  isMeasuredSince(time: number): boolean;
 }
 
 /** One measurement on its way. */
 export interface Measuring {
-  /** Bytes on disk of some of the 256 folders, by their two digits, and of the rest where that was measured too. */
-  done(folders: Readonly<Record<string, number>>, rest: number | undefined): void;
+  done(measured: MeasuredBytes): void;
 }
 
-export function usedBytes(blockSize: number): UsedBytes {
-  /** As measured last, by folder. */
-  const measured = new Map<string, number>();
-  /** Published by this process since it began, by folder; and how much that was when the folder was measured. */
-  const published = new Map<string, number>();
-  const publishedThen = new Map<string, number>();
-  let rest = 0;
-  let inFlight = 0;
+/** Bytes on disk. */
+export interface MeasuredBytes {
+  /** Of some of the 256 folders, by their two digits. */
+  readonly folders: Readonly<Record<string, number>>;
+  /** Of all records, where they were measured too. */
+  readonly records: number | undefined;
+  /** Of what is on its way in or out, and of what was set aside. */
+  readonly transit: number;
+}
 
-  const get = (map: ReadonlyMap<string, number>, prefix: string) => map.get(prefix) ?? 0;
+/** What a server had written when each folder was measured last, and had on its way when that was. */
+interface Earlier {
+  readonly published: Float64Array;
+  publishedBytes: number;
+  inFlight: number;
+}
+
+const ownId = 'own';
+const nothing = noUsage();
+
+/** A blob's place among the 256 folders. */
+export function folderIndex(blob: BlobName): number {
+  const dash = blob.indexOf('-');
+  return Number.parseInt(blob.slice(dash + 1, dash + 3), 16);
+}
+
+export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherServer>): UsedBytes {
+  /** By folder; those that were never measured hold what the others do on average, for hashes are uniform. */
+  const measured = new Float64Array(blobPrefixes.length);
+  const measuredAt = new Float64Array(blobPrefixes.length).fill(-Infinity);
+  let blobs = 0;
+  let records = 0;
+  let transit = 0;
+  const earliers = new Map<string, Earlier>();
+
+  function* servers(): Generator<readonly [string, UsageCounts, Earlier]> {
+    yield [ownId, own, earlierOf(ownId, nothing)];
+    for (const [id, { counts, first }] of others) yield [id, counts, earlierOf(id, first)];
+  }
+
+  function earlierOf(id: string, first: UsageCounts): Earlier {
+    let earlier = earliers.get(id);
+    if (earlier === undefined) {
+      const { publishedBytes } = first;
+      earlier = { published: first.published.slice(), publishedBytes, inFlight: inFlightOf(first) };
+      earliers.set(id, earlier);
+    }
+    return earlier;
+  }
+
+  function addUp(): void {
+    let [sum, count] = [0, 0];
+    for (const [index, bytes] of measured.entries()) {
+      if (measuredAt[index] === -Infinity) continue;
+      sum += bytes;
+      count++;
+    }
+    blobs = count === 0 ? 0 : (sum / count) * blobPrefixes.length;
+  }
+
+  function isMeasuredSince(time: number): boolean {
+    return measuredAt.every((at) => at > time);
+  }
+
+  function beginMeasuring(): Measuring {
+    const begun = performance.now();
+    const before = [...servers()].map(([, counts, earlier]) => ({
+      earlier,
+      published: counts.published.slice(),
+      inFlight: inFlightOf(counts),
+    }));
+    return {
+      done(now) {
+        for (const [prefix, bytes] of Object.entries(now.folders)) {
+          const index = Number.parseInt(prefix, 16);
+          measured[index] = bytes;
+          measuredAt[index] = begun;
+          for (const { earlier, published } of before) earlier.published[index] = published[index] ?? 0;
+        }
+        // What was on its way then is among the temporary files that were measured.
+        transit = now.transit;
+        records = now.records ?? records;
+        for (const { earlier, inFlight } of before) {
+          earlier.inFlight = inFlight;
+          earlier.publishedBytes = earlier.published.reduce((sum, bytes) => sum + bytes, 0);
+        }
+        for (const id of earliers.keys()) if (id !== ownId && !others.has(id)) earliers.delete(id);
+        addUp();
+      },
+    };
+  }
+
   return {
+    beginMeasuring,
+    isMeasuredSince,
     current() {
-      let bytes = rest + inFlight;
-      for (const prefix of blobPrefixes)
-        bytes += get(measured, prefix) + get(published, prefix) - get(publishedThen, prefix);
-      return bytes;
+      let bytes = blobs + records + transit;
+      for (const [, counts, earlier] of servers())
+        bytes += counts.publishedBytes - earlier.publishedBytes + inFlightOf(counts) - earlier.inFlight;
+      return Math.max(0, bytes);
     },
-    taken: (bytes) => void (inFlight += bytes),
-    settled(bytes, blob) {
-      inFlight -= bytes;
-      if (blob === undefined) return;
-      const dash = blob.indexOf('-');
-      const prefix = blob.slice(dash + 1, dash + 3);
-      published.set(prefix, get(published, prefix) + Math.ceil(bytes / blockSize) * blockSize);
-    },
-    beginMeasuring() {
-      const before = new Map(published);
-      const flying = inFlight;
-      return {
-        done(folders, restNow) {
-          for (const [prefix, bytes] of Object.entries(folders)) {
-            measured.set(prefix, bytes);
-            publishedThen.set(prefix, get(before, prefix));
-          }
-          // What was in flight then is among the temporary files that were measured.
-          if (restNow !== undefined) rest = Math.max(0, restNow - flying);
-        },
-      };
-    },
-    freed(bytes) {
-      const total = [...measured.values()].reduce((sum, size) => sum + size, 0);
-      const share = total === 0 ? 0 : Math.max(0, 1 - bytes / total);
-      for (const [prefix, size] of measured) measured.set(prefix, size * share);
+    freed(bytes, since) {
+      const share = blobs === 0 ? 0 : Math.max(0, 1 - bytes / blobs);
+      // Those that were measured since then show it already.
+      for (const [index, at] of measuredAt.entries())
+        if (at < since) measured[index] = (measured[index] ?? 0) * share;
+      addUp();
     },
   };
+}
+
+function inFlightOf({ takenBytes, settledBytes }: UsageCounts): number {
+  return takenBytes - settledBytes;
 }

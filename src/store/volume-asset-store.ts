@@ -62,7 +62,7 @@ export function volumeAssetStore(parts: AssetParts): AssetStore {
     try {
       for (const { path, bytes } of written) await records.writeSealed(path, bytes);
     } catch (error) {
-      throw volumeError(error, 'writing an asset');
+      throw await space.writeFailed(error, 'writing an asset');
     } finally {
       if (counted) space.settle(total);
     }

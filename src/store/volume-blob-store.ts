@@ -17,7 +17,7 @@ import { isReadableByOthers } from './readable-by-others.ts';
 import type { Space } from './space.ts';
 import { openBlob } from './trash.ts';
 import { committedSize, openUpload, type UploadSite } from './uploads.ts';
-import { volumeError } from './volume-error.ts';
+import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 
 /** Blobs up to this size are verified on every read, larger ones once for each process. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
@@ -45,14 +45,23 @@ export function volumeBlobStore(
     );
   }
 
+  /** A disk that cannot give the bytes now may never: the scrubber looks. */
+  function readFailed(digest: Digest, error: unknown): CacheError {
+    if (isDiskError(errnoOf(error))) observer.doubted(blobName(digest), 'unreadable');
+    return volumeError(error, 'reading a blob');
+  }
+
   async function open(digest: Digest): Promise<FileHandle> {
     const handle = await openBlob(calls, layout, blobName(digest));
     if (handle === undefined) {
       await leases.notFound(digest);
       throw absent(digest);
     }
-    const { size } = await handle.stat();
-    if (size === digest.sizeBytes) return handle;
+    const stats = await handle.stat().catch(async (error: unknown) => {
+      await handle.close();
+      throw error;
+    });
+    if (stats.size === digest.sizeBytes) return handle;
     await handle.close();
     observer.doubted(blobName(digest), 'wrong-size');
     throw absent(digest);
@@ -70,7 +79,7 @@ export function volumeBlobStore(
       if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest);
       return bytes;
     } catch (error) {
-      throw volumeError(error, 'reading a blob');
+      throw readFailed(digest, error);
     }
   }
 
@@ -115,7 +124,7 @@ export function volumeBlobStore(
         await handle.close();
       }
     } catch (error) {
-      throw volumeError(error, 'reading a blob');
+      throw readFailed(digest, error);
     }
   }
 
@@ -146,13 +155,14 @@ export function volumeBlobStore(
           expected: !known && whole ? digest : undefined,
           onVerified: () => verified.add(blobName(digest), identity),
           onDamaged: () => damaged(digest),
+          onFailed: (error) => readFailed(digest, error),
         });
       } catch (error) {
         await handle.close();
         throw error;
       }
     } catch (error) {
-      throw volumeError(error, 'reading a blob');
+      throw readFailed(digest, error);
     }
   }
 
@@ -171,7 +181,7 @@ export function volumeBlobStore(
       isNew = await publishBlob(calls, layout, leases, temporary, digest);
     } catch (error) {
       await discard(temporary).catch(() => {});
-      throw volumeError(error, 'storing a blob');
+      throw await space.writeFailed(error, 'storing a blob');
     } finally {
       space.settle(bytes.length, isNew ? blobName(digest) : undefined);
     }

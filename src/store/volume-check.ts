@@ -3,20 +3,17 @@ import { lstat, readFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
-import { type BlobName, digestText, parseBlobName } from '../core/digest.ts';
+import { type BlobName, parseBlobName } from '../core/digest.ts';
 import { instantOf } from '../core/instant.ts';
 import { blobFiles, entriesIn, pathsBelow } from './blob-files.ts';
-import { discard, openUnnoticed, readFully } from './durable-file.ts';
-import type { Durability } from './durability.ts';
+import { discard } from './durable-file.ts';
 import { elsewhere } from './elsewhere.ts';
 import { blobPrefixes, type Layout, layoutVersion } from './layout.ts';
 import { lookAtBlob, moveUnlessReplaced } from './quarantine.ts';
-import { type ReachChecker, reachChecker, type WideReach } from './reach.ts';
-import { readingOf, type RecordKind, segmentsBelow } from './record-contents.ts';
-import { storedTrees } from './trees.ts';
-import { untouchedBlobs } from './untouched-blobs.ts';
+import type { ReachChecker } from './reach.ts';
+import type { RecordKind } from './record-contents.ts';
+import { lookAtRecord, untouchedReaches } from './record-look.ts';
 import { isAbsent } from './volume-error.ts';
-import { noTrees } from './whole-trees.ts';
 
 /** Something that was found; paths are below the volume. */
 export interface Finding {
@@ -65,10 +62,6 @@ export interface CheckOptions {
 
 /** Damaged blobs that are remembered, so that what leads to them is incomplete. Each is some hundred bytes. */
 const rememberedDamaged = 100_000;
-const missingNamed = 3;
-/** Nothing rests on what is only looked at. */
-const noDurability: Durability = { isSynced: () => true, sync: () => Promise.resolve() };
-const noReach: WideReach = { blobs: [], directories: [], trees: [] };
 
 /** Throws with a sentence when the directory is no cache, or one of a newer layout. */
 export async function expectCache(layout: Layout): Promise<void> {
@@ -99,10 +92,7 @@ export async function checkVolume(
   const damaged = new Set<BlobName>();
   const below = (path: string) => relative(layout.root, path);
   await checkBlobs();
-  const { blobs, leases } = untouchedBlobs(layout, (name) => damaged.has(name));
-  const reaches = indexOnly
-    ? elsewhere
-    : reachChecker(blobs, storedTrees(blobs, leases), noDurability, noTrees);
+  const reaches = indexOnly ? elsewhere : untouchedReaches(layout, (name) => damaged.has(name));
   for (const root of layout.recordRoots) await guarded(root, () => checkRecords(reaches, root));
   observer.progress('other files', undefined);
   await guarded(layout.root, () => listOthers(layout, observer, signal));
@@ -152,28 +142,19 @@ export async function checkVolume(
   }
 
   async function checkRecord(reaches: ReachChecker, root: string, path: string): Promise<void> {
-    const reading = readingOf(root);
-    const { kind } = reading;
-    const file = await readRecord(path, reading.longest);
-    if (file === undefined) return;
+    const look = await lookAtRecord(layout, reaches, root, path, instantOf(clock()), signal);
+    if (look === undefined) return;
+    const { kind, ino, state, detail = '' } = look;
     observer.checkedRecord(kind);
-    const said =
-      file.bytes === undefined
-        ? 'unreadable'
-        : await reading.contents(layout, segmentsBelow(root, path), file.bytes, instantOf(clock()));
-    if (said === 'expired') return;
-    if (said === 'foreign') return observer.found('foreign', { path: below(path) });
-    if (said === 'unreadable') {
-      const repaired = repair && (await removeRecord(layout, path, file.ino));
+    if (state === 'whole' || state === 'expired') return;
+    if (state === 'foreign') return observer.found('foreign', { path: below(path) });
+    if (state === 'unreadable') {
+      const repaired = repair && (await removeRecord(layout, path, ino));
       return observer.found('unreadable', { path: below(path), repaired });
     }
-    const missing = await missingOf(reaches, said, signal);
     // Eviction takes blobs and what leads to them: what is gone by now is nobody's loss.
-    if (missing !== undefined && (await isThere(path)))
-      observer.found(kind === 'chunkings' ? 'outdated' : 'incomplete', {
-        path: below(path),
-        detail: missing,
-      });
+    if (await isThere(path))
+      observer.found(kind === 'chunkings' ? 'outdated' : 'incomplete', { path: below(path), detail });
   }
 
   async function guarded(path: string, check: () => Promise<void>): Promise<void> {
@@ -183,45 +164,6 @@ export async function checkVolume(
       if (signal.aborted) throw error;
       observer.found('failed', { path: below(path), detail: errorText(error) });
     }
-  }
-}
-
-/** In words what is not here of it; undefined when it is whole. */
-async function missingOf(
-  reaches: ReachChecker,
-  reach: WideReach,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    const { missing } = await reaches.check({ ...noReach, ...reach }, signal);
-    if (missing.length === 0) return undefined;
-    const names = missing.slice(0, missingNamed).map(digestText);
-    return `missing: ${names.join(', ')}${missing.length > names.length ? ', …' : ''}`;
-  } catch (error) {
-    const kinds: readonly string[] = ['invalid-argument', 'not-found', 'resource-exhausted'];
-    if (error instanceof CacheError && kinds.includes(error.kind)) return error.message;
-    throw error;
-  }
-}
-
-/** Undefined when it is gone; without `bytes` when it is empty or too long. */
-async function readRecord(
-  path: string,
-  longest: number,
-): Promise<{ ino: number; bytes: Buffer | undefined } | undefined> {
-  try {
-    const handle = await openUnnoticed(path);
-    try {
-      const { ino, size } = await handle.stat();
-      if (size === 0 || size > longest) return { ino, bytes: undefined };
-      const bytes = Buffer.alloc(size);
-      return { ino, bytes: (await readFully(handle, bytes, 0)) === size ? bytes : undefined };
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
   }
 }
 

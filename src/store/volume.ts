@@ -27,6 +27,7 @@ import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { elsewhere } from './elsewhere.ts';
 import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
+import { recordsWithNumbers } from './records-with-numbers.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
@@ -105,7 +106,7 @@ export async function openVolume(
   const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
   const { coalesceMs } = options;
   const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: filesClock.now, observer, memory });
-  const space = await measuredSpace(layout.root, options, clock, observer);
+  const space = await measuredSpace(layout, options, clock, observer);
   const blobs = volumeBlobStore(calls, layout, leases, space, observer, options.keepsUploads);
   const intakes = volumeIntakes({
     layout,
@@ -117,7 +118,7 @@ export async function openVolume(
   const durability = fileDurability(options.durability, layout, leases, observer);
   const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
   const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, durability, whole);
-  const records = volumeRecords(calls, layout, leases, durability);
+  const records = recordsWithNumbers(volumeRecords(calls, layout, leases, durability), space);
   const references = volumeReferenceStore(layout, records, reaches);
   const values = volumeValueStore(layout, records, reaches, leases);
   const actions = volumeActionCache(layout, records, reaches, blobs);
@@ -143,7 +144,10 @@ export async function openVolume(
     cutOff: mark?.cutOff ?? false,
     distrustLeases: () => leases.distrust(),
     renewMark: async () => await mark?.renew(),
-    close: async () => await mark?.remove(),
+    async close() {
+      await space.close();
+      await mark?.remove();
+    },
     checkWritable: () => checkWritable(calls, layout),
   };
 }

@@ -2,6 +2,7 @@ import { registry as grpcRegistry } from 'nice-grpc-prometheus';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { LookupKind, Observer, Role } from '../core/observer.ts';
 import { toolLabels } from '../core/tool.ts';
+import { janitorMetrics } from './janitor-metrics.ts';
 
 /** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
 export interface VolumeProbe {
@@ -130,26 +131,6 @@ function countingObserver(registry: Registry): Observer {
     help: 'How far the scrub of all blobs is, 0 to 1; 1 until the next one begins.',
     registers,
   });
-  const evictedBlobs = new Counter({
-    name: 'weir_evicted_blobs_total',
-    help: 'Blobs removed to make room.',
-    registers,
-  });
-  const evictedRecords = new Counter({
-    name: 'weir_evicted_records_total',
-    help: 'References, action results, assets and values removed because nobody used them for as long as the blobs that went.',
-    registers,
-  });
-  const evictedBytes = new Counter({
-    name: 'weir_evicted_bytes_total',
-    help: 'Bytes on disk of what was removed to make room.',
-    registers,
-  });
-  const evictionAge = new Gauge({
-    name: 'weir_eviction_age_seconds',
-    help: 'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time.',
-    registers,
-  });
   const refused = new Counter({
     name: 'weir_refused_uploads_total',
     help: 'Uploads that were refused because the volume has no room for them.',
@@ -184,12 +165,7 @@ function countingObserver(registry: Registry): Observer {
       scrubbedBlobs.inc(blobs);
       scrubProgress.set(progress);
     },
-    evicted({ blobs, records, bytes, youngestIdleMs }) {
-      evictedRecords.inc(records);
-      evictedBlobs.inc(blobs);
-      evictedBytes.inc(bytes);
-      if (blobs > 0) evictionAge.set(youngestIdleMs / 1000);
-    },
+    ...janitorMetrics(registry),
     refusedForSpace: () => refused.inc(),
   };
 }

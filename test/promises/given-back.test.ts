@@ -25,7 +25,7 @@ void test('a blob is found that a janitor gives back between the look in its pla
   await withVolume(async (layout, leasesWith) => {
     const digest = digestOf('ab'.repeat(32), 3);
     const home = layout.blob(blobName(digest));
-    const leases = leasesWith(() => emptyTrash(layout, 'run', minute, Date.now));
+    const leases = leasesWith(() => emptyTrash(layout, 'run', { evictAgeMs: minute, restMs: 0 }, Date.now));
     moveOut(home, join(layout.trash, 'run', blobName(digest)));
     assert.notEqual(await leases.touch(digest), undefined);
     moveOut(home, join(layout.trash, 'run', blobName(digest)));
@@ -38,7 +38,9 @@ void test('the same goes for a record', async () => {
     const path = join(layout.referenceHeads, 'project', 'element', 'key');
     const trashed = join(layout.trash, 'run', recordTrashName(layout, path));
     const leases = leasesWith(() => {});
-    const givingBack = callsBeforeNames(calls, () => emptyTrash(layout, 'run', minute, Date.now));
+    const givingBack = callsBeforeNames(calls, () =>
+      emptyTrash(layout, 'run', { evictAgeMs: minute, restMs: 0 }, Date.now),
+    );
     const records = volumeRecords(givingBack, layout, leases, { syncRecord: done, syncName: done });
     moveOut(path, trashed);
     assert.deepEqual(await records.read(path, 100), Buffer.from('was'));

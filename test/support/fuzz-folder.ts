@@ -6,6 +6,9 @@ import { join, relative } from 'node:path';
 /** Everything in a folder by its relative path, as text that changes when the entry does. */
 export type FolderState = Record<string, string>;
 
+/** The server's own, whatever its clients do. */
+const countedUp = join('weir', 'janitor-lock');
+
 /** Names, kinds, contents and, if wanted, the times of change of everything in a folder. */
 export async function folderState(folder: string, withTimes: boolean): Promise<FolderState> {
   const state: FolderState = {};
@@ -17,6 +20,7 @@ export async function folderState(folder: string, withTimes: boolean): Promise<F
           .update(await readFile(path))
           .digest('hex')
       : '';
+    if (relative(folder, path) === countedUp) continue;
     state[relative(folder, path)] = `${stats.mode.toString(8)} ${content}${times}`;
   }
   return state;
@@ -29,7 +33,7 @@ const places = [
   /^cas\/refs\/heads\/[^/]+(\/[^/]+){0,31}$/,
   /^tmp\/weir-[0-9a-f-]+$/,
   /^tmp\/weir-kept-[0-9a-f]{64}$/,
-  /^weir\/(version|scrub|trash|quarantine|refs|processes|objects|ac|assets|values|chunkings)$/,
+  /^weir\/(version|scrub|janitor-lock|ballast|incomplete|trash|quarantine|refs|processes|objects|ac|assets|values|chunkings)$/,
   /^weir\/processes\/[0-9a-f-]{36}$/,
   /^weir\/objects\/(sha1|sha384|sha512|blake3)(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?$/,
   /^weir\/quarantine\/([a-z0-9]+-)?[0-9a-f]+$/,

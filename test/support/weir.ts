@@ -64,6 +64,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       HEAD_ROOM_MIN: '1e6',
       // What is damaged on purpose is not to be found before the test has looked at it.
       SCRUB_BYTES_PER_SECOND: '0',
+      // A volume for each of hundreds of tests: on a large disk each would get one of 64 MiB.
+      BALLAST_BYTES: '0',
       ...(options.http === true && {
         PULL_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'pull-http.sock')}`,
         PUSH_HTTP_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'push-http.sock')}`,
