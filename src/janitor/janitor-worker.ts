@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Clock } from '../core/clock.ts';
 import { type Emptied, emptyTrash } from '../store/emptying.ts';
 import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
 import { recordTidier, type RecordSlice, type RecordTidier } from '../store/incomplete-records.ts';
@@ -56,6 +57,7 @@ export type JanitorResponse =
 
 let scrub: ScrubPass | undefined;
 let records: RecordTidier | undefined;
+let tidiersClock: Clock = Date.now;
 let trash: TrashWatch | undefined;
 /** Runs of passes that are under way here. */
 const ownRuns = new Set<string>();
@@ -115,7 +117,8 @@ async function run(
   if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
   if (task.kind === 'records') {
     const { anew, forMs, ages } = task;
-    records ??= recordTidier(layout, await removersClock(layout));
+    tidiersClock = await removersClock(layout);
+    records ??= recordTidier(layout, () => tidiersClock());
     return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
   }
   return measureVolume(layout, task.prefixes, task.records);

@@ -40,7 +40,7 @@ const stopPatienceMs = 5000;
 /** Begins to wait for the lock, and to make room for whoever asks for it. */
 export function startJanitor(parts: JanitorParts): Janitor {
   const { volume, observer, logger } = parts;
-  const keeper = keepLock(janitorLock(volume.layout), observer, logger);
+  const keeper = keepLock(janitorLock(volume.layout), () => !volume.clock.isOff(), observer, logger);
   const all = { ...parts, ages: leaseAges(parts.lease), mayWork: () => keeper.mayWork() };
   const works = [
     startEvictor(all),

@@ -17,15 +17,21 @@ export interface LockKeeper {
 /** A volume that hangs must not keep a server from ending. */
 const stopPatienceMs = 2000;
 
-/** Begins to ask for the lock, for as long as the server runs. */
-export function keepLock(lock: JanitorLock, observer: Observer, logger: Logger): LockKeeper {
+/** Begins to ask for the lock, for as long as the server runs; it is left to others while `isFit` says that this one should not work. */
+export function keepLock(
+  lock: JanitorLock,
+  isFit: () => boolean,
+  observer: Observer,
+  logger: Logger,
+): LockKeeper {
   let held: boolean | undefined;
   let failure = '';
   let stopped = false;
 
   async function look(): Promise<number> {
     try {
-      const holds = await lock.keep();
+      const holds = isFit() && (await lock.keep());
+      if (!holds && held === true) await lock.release();
       failure = '';
       if (holds !== held)
         logger.info(
@@ -53,7 +59,7 @@ export function keepLock(lock: JanitorLock, observer: Observer, logger: Logger):
   }
 
   return {
-    mayWork: () => !stopped && (lock.holds() || failure !== ''),
+    mayWork: () => !stopped && isFit() && (lock.holds() || failure !== ''),
     async stop() {
       stopped = true;
       const patience = sleep(stopPatienceMs, undefined, { ref: false });

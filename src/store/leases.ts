@@ -43,6 +43,8 @@ export interface Leases {
   touchFile(path: string, expectedSize?: number): Promise<Stats | undefined>;
   /** The file of a blob whose size is not known, leased; undefined when it is absent. */
   touchNamed(name: BlobName): Promise<Stats | undefined>;
+  /** The time by which ages are told. */
+  readonly now: Clock;
   /** For how long a file with these times need not be touched again. Milliseconds; 0 for one that was not touched now. */
   restMs(stats: Stats): number;
   /** A new file of this blob is here. */
@@ -161,7 +163,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
 
   async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
     if (isEmptyBlob(digest)) await makeEmptyBlob(calls, layout, digest);
-    else await bringBack(calls, layout, runs, blobName(digest));
+    else await bringBack(calls, layout, runs, blobName(digest), clock());
   }
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
@@ -195,6 +197,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     touchFile,
     touchNamed,
     leaseAll,
+    now: clock,
     restMs,
     notFound,
     touch: async (digest) => (await touchAll([digest]))[0],

@@ -55,7 +55,7 @@ export function volumeRecords(
       try {
         const trashed = join(layout.trash, run, recordTrashName(layout, path));
         // As with blobs (trash.ts): a janitor that moves it again must see that somebody needs it.
-        if (!(await calls.refresh(trashed, Date.now()))) continue;
+        if (!(await calls.refresh(trashed, leases.now()))) continue;
         await calls.link(trashed, path);
         return;
       } catch (error) {

@@ -11,20 +11,21 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  */
 
 /**
- * Gives a blob its place back from one of the runs (the folders of the trash) when it is in one. Its times
- * renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked at the
- * blob before all this and moves it only now, could not see in its trash that somebody needs it.
+ * Gives a blob its place back from one of the runs (the folders of the trash), when it is in one. Its times, set to
+ * `time`, renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked
+ * at the blob before all this and moves it only now, could not see in its trash that somebody needs it.
  */
 export async function bringBack(
   calls: FileCalls,
   layout: Layout,
   runs: readonly string[],
   name: BlobName,
+  time: number,
 ): Promise<void> {
   for (const run of runs) {
     try {
       const trashed = layout.trashed(run, name);
-      if (!(await calls.refresh(trashed, Date.now()))) continue;
+      if (!(await calls.refresh(trashed, time))) continue;
       await calls.link(trashed, layout.blob(name));
       return;
     } catch (error) {

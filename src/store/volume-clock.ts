@@ -48,7 +48,7 @@ export async function volumeClock(layout: Layout, leaseMs: number, clock: Clock)
   function now(): number {
     if (last === undefined) return clock();
     const { volume, begun } = last;
-    return volume + Math.max(performance.now() - begun.steady, clock() - begun.wall);
+    return Math.ceil(volume + Math.max(performance.now() - begun.steady, clock() - begun.wall));
   }
 
   const skewMs = () => (last === undefined ? 0 : skewOf(last));
@@ -68,7 +68,7 @@ export async function volumeClock(layout: Layout, leaseMs: number, clock: Clock)
  */
 export async function removersClock(layout: Layout): Promise<Clock> {
   const { volume, ended } = await compared(layout, Date.now);
-  return () => volume + performance.now() - ended.steady;
+  return () => Math.floor(volume + performance.now() - ended.steady);
 }
 
 async function compared(layout: Layout, clock: Clock): Promise<Comparison> {
