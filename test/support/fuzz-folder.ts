@@ -7,13 +7,13 @@ import { join, relative } from 'node:path';
 export type FolderState = Record<string, string>;
 
 /** The server's own, whatever its clients do. */
-const countedUp = join('weir', 'janitor-lock');
+const itsOwn = ['janitor-lock', 'clock'].map((name) => join('weir', name));
 
 /** Names, kinds, contents and, if wanted, the times of change of everything in a folder. */
 export async function folderState(folder: string, withTimes: boolean): Promise<FolderState> {
   const state: FolderState = {};
   for (const path of await pathsIn(folder)) {
-    if (relative(folder, path) === countedUp) continue;
+    if (itsOwn.includes(relative(folder, path))) continue;
     const entry = await unlessGone(entryState(path, withTimes));
     if (entry !== undefined) state[relative(folder, path)] = entry;
   }
@@ -48,8 +48,8 @@ const places = [
   /^cas\/refs\/heads\/[^/]+(\/[^/]+){0,31}$/,
   /^tmp\/weir-[0-9a-f-]+$/,
   /^tmp\/weir-kept-[0-9a-f]{64}$/,
-  /^weir\/(version|scrub|janitor-lock|ballast|incomplete|trash|quarantine|refs|processes|objects|ac|assets|values|chunkings)$/,
-  /^weir\/processes\/[0-9a-f-]{36}$/,
+  /^weir\/(version|scrub|clock|usage|janitor-lock|ballast|incomplete|trash|quarantine|refs|processes|objects|ac|assets|values|chunkings)$/,
+  /^weir\/(processes|usage)\/[0-9a-f-]{36}$/,
   /^weir\/objects\/(sha1|sha384|sha512|blake3)(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?$/,
   /^weir\/quarantine\/([a-z0-9]+-)?[0-9a-f]+$/,
   /^weir\/(ac|assets|values|chunkings)\/.+$/,

@@ -2,7 +2,7 @@ import type { FolderState } from './fuzz-folder.ts';
 
 /** What servers write on a volume of their own accord, whatever their clients do. */
 const ownWork = [
-  /^weir\/(janitor-lock|incomplete|ballast|processes|scrub|usage)(\/|$)/,
+  /^weir\/(janitor-lock|incomplete|ballast|clock|processes|scrub|usage)(\/|$)/,
   // They try now and then whether they can write.
   /^tmp\/weir-(?!kept-)/,
 ];
