@@ -24,6 +24,8 @@ export interface FailingSite {
   readonly clients: Clients;
   /** All that was there before: it can be read whatever happens. */
   expectAllReadable(): Promise<void>;
+  /** What is read there is uploaded once more. */
+  uploadAgain(): Promise<void>;
 }
 
 /** Work of a client, each time with content that is new. */
@@ -51,6 +53,10 @@ export async function withFailingSite(
       weir,
       clients,
       expectAllReadable: () => expectReadable(clients, tree, [large, ...tree.blobs]),
+      async uploadAgain() {
+        await write(clients, uploadName(large), large.data);
+        await putBatch(clients, tree.blobs);
+      },
     });
     const code = await weir.stop();
     if (endsInOrder) assert.equal(code, 0, weir.output());

@@ -7,13 +7,13 @@ import { join, relative } from 'node:path';
 export type FolderState = Record<string, string>;
 
 /** The server's own, whatever its clients do. */
-const itsOwn = ['janitor-lock', 'clock'].map((name) => join('weir', name));
+const itsOwn = new Set(['janitor-lock', 'clock'].map((name) => join('weir', name)));
 
 /** Names, kinds, contents and, if wanted, the times of change of everything in a folder. */
 export async function folderState(folder: string, withTimes: boolean): Promise<FolderState> {
   const state: FolderState = {};
   for (const path of await pathsIn(folder)) {
-    if (itsOwn.includes(relative(folder, path))) continue;
+    if (itsOwn.has(relative(folder, path))) continue;
     const entry = await unlessGone(entryState(path, withTimes));
     if (entry !== undefined) state[relative(folder, path)] = entry;
   }
