@@ -62,7 +62,7 @@ function testFiles() {
   const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
   return folders
     .flatMap(filesIn)
-    .filter((path) => path.endsWith('.test.ts'))
+    .filter((path) => path.endsWith('.test.ts') && (long || !path.endsWith('.long.test.ts')))
     .filter((path) => realParts || !suitesOfRealParts.some((suite) => path.startsWith(suite)))
     .sort((one, other) => (one < other ? -1 : 1));
 }
