@@ -6,7 +6,7 @@ import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
 import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
 import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
-import { opsServer } from './http/ops-server.ts';
+import { openOpsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { startBackgroundScrub } from './janitor/background-scrub.ts';
@@ -15,8 +15,8 @@ import { startJanitor } from './janitor/janitor.ts';
 import { janitorThread } from './janitor/janitor-thread.ts';
 import { startMeasurer } from './janitor/measurer.ts';
 import { sweepQuarantine } from './janitor/quarantine-sweeper.ts';
+import { every } from './janitor/repeating.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
-import { cannotListen } from './core/listen-error.ts';
 import { callBounds } from './rpc/call-bounds.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
@@ -157,9 +157,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     const others = Promise.all([janitor?.yield(), scrub?.stop()]);
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
-    quarantine?.stop();
-    renewing.stop();
-    renewingSpace.stop();
+    void quarantine?.stop();
+    void renewing.stop();
+    void renewingSpace.stop();
     measurer?.stop();
     await others;
     // What is under way in the thread is cut, and nobody complains of it.
@@ -204,7 +204,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
         metricsContentType: metrics.contentType,
         metricsText: () => metrics.text(),
       };
-      ops = await listening(opsServer(sources), options.opsListen);
+      ops = await openOpsServer(sources, options.opsListen);
     }
   } catch (error) {
     await stop();
@@ -251,29 +251,4 @@ async function drain(
     if (result.status === 'rejected')
       logger.warn('a listener did not stop in order', { error: String(result.reason) });
   }
-}
-
-/** Repeats a piece of maintenance; one that fails is logged and tried again next time. */
-function every(milliseconds: number, work: () => Promise<unknown>, logger: Logger): { stop(): void } {
-  let running = false;
-  const run = async () => {
-    if (running) return;
-    running = true;
-    await work().catch((error: unknown) => logger.error('maintenance failed', { error: String(error) }));
-    running = false;
-  };
-  const timer = setInterval(() => void run(), milliseconds);
-  timer.unref();
-  void run();
-  return { stop: () => clearInterval(timer) };
-}
-
-async function listening(server: Server, address: string): Promise<Server> {
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(cannotListen('operations', address, cause)));
-    server.listen(Number(address.slice(at + 1)), host, resolve);
-  });
-  return server;
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { cannotListen } from '../core/listen-error.ts';
 import type { Logger } from '../core/observer.ts';
 import type { ReadinessState } from './readiness.ts';
 
@@ -16,8 +17,22 @@ const index = `weir
 /readyz   200 when traffic should come here, 503 with the reasons when not
 `;
 
-/** Plain HTTP for Prometheus and probes; has nothing that changes anything, so every method but GET and HEAD is refused. */
-export function opsServer(sources: OpsSources): Server {
+/**
+ * Plain HTTP for Prometheus and probes; has nothing that changes anything, so every method but GET and HEAD is refused.
+ * Resolves when it listens on `host:port`; rejects with the reason when it cannot.
+ */
+export async function openOpsServer(sources: OpsSources, address: string): Promise<Server> {
+  const server = opsServer(sources);
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(cannotListen('operations', address, cause)));
+    server.listen(Number(address.slice(at + 1)), host, resolve);
+  });
+  return server;
+}
+
+function opsServer(sources: OpsSources): Server {
   const server = createServer((request, response) => {
     answer(sources, request, response).catch((error: unknown) => {
       sources.logger.error('the operations port failed to answer', {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../core/observer.ts';
 
 /** A piece of work that is done again and again. */
 export interface Repeating {
@@ -25,4 +26,12 @@ export function repeat(work: (signal: AbortSignal) => Promise<number>): Repeatin
       await going;
     },
   };
+}
+
+/** Works now and again every so many milliseconds; work that fails is logged, and tried again next time. */
+export function every(milliseconds: number, work: () => Promise<unknown>, logger: Logger): Repeating {
+  return repeat(async () => {
+    await work().catch((error: unknown) => logger.error('maintenance failed', { error: String(error) }));
+    return milliseconds;
+  });
 }

@@ -52,7 +52,8 @@ export function volumeBlobStore(
     return volumeError(error, 'reading a blob');
   }
 
-  async function open(digest: Digest): Promise<FileHandle> {
+  /** The file, and what it was when it was opened. */
+  async function open(digest: Digest): Promise<{ handle: FileHandle; stats: Stats }> {
     const handle = await openBlob(calls, layout, blobName(digest));
     if (handle === undefined) {
       await leases.notFound(digest);
@@ -62,7 +63,7 @@ export function volumeBlobStore(
       await handle.close();
       throw error;
     });
-    if (stats.size === digest.sizeBytes) return handle;
+    if (stats.size === digest.sizeBytes) return { handle, stats };
     await handle.close();
     observer.doubted(blobName(digest), 'wrong-size');
     throw absent(digest);
@@ -86,9 +87,8 @@ export function volumeBlobStore(
 
   /** A janitor may have moved the blob between our looks. */
   async function readFromTrash(digest: Digest): Promise<SmallFile> {
-    const handle = await open(digest);
+    const { handle, stats } = await open(digest);
     try {
-      const stats = await handle.stat();
       const bytes = Buffer.allocUnsafeSlow(digest.sizeBytes);
       return { stats, bytes: (await readFully(handle, bytes, 0)) === bytes.length ? bytes : undefined };
     } finally {
@@ -118,9 +118,8 @@ export function volumeBlobStore(
   async function verify(digest: Digest): Promise<void> {
     if (isEmptyBlob(digest)) return;
     try {
-      const handle = await open(digest);
+      const { handle, stats } = await open(digest);
       try {
-        const stats = await handle.stat();
         if (!isKnown(digest, stats)) await verifyOpen(handle, digest, stats);
       } finally {
         await handle.close();
@@ -146,9 +145,8 @@ export function volumeBlobStore(
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
     if (isEmptyBlob(digest)) return nothing;
     try {
-      const handle = await open(digest);
+      const { handle, stats } = await open(digest);
       try {
-        const stats = await handle.stat();
         const known = isKnown(digest, stats);
         const whole = offset === 0 && length === digest.sizeBytes;
         // Part of a blob cannot be checked by itself: check all of it first.

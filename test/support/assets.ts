@@ -10,7 +10,7 @@ import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remot
 import type { Timestamp } from '../../src/gen/google/protobuf/timestamp.ts';
 import { eventually } from './eventually.ts';
 import type { Weir } from './weir.ts';
-import type { Blob, Clients } from './wire.ts';
+import type { Clients } from './wire.ts';
 
 type Fields = Partial<Omit<PushBlobRequest, 'uris' | 'blobDigest'>>;
 type Wanted = Partial<Omit<FetchBlobRequest, 'uris'>>;
@@ -98,11 +98,6 @@ export function freshUri(): string {
 /** A time so many seconds from now. */
 export function secondsFromNow(seconds: number): Timestamp {
   return { seconds: BigInt(Math.floor(Date.now() / 1000) + seconds), nanos: 123_456_789 };
-}
-
-/** The file of a blob by its SHA-256. */
-export function blobFile(volume: string, { digest: { hash } }: Blob): string {
-  return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
 }
 
 /** The file of an asset without qualifiers of the instance without a name. */

@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { attachedStrace } from './attached-strace.ts';
 
 /** What a system call of a process is to answer instead of being made. */
 export interface FaultPlan {
@@ -30,21 +28,10 @@ export async function failingCalls(
   const file = join(folder, 'trace');
   const inject = plan === undefined ? [] : ['-e', `inject=${plan.call}:${plan.fault}:when=${plan.when}`];
   const options = ['-f', '-o', file, '-e', `trace=${calls.join(',')}`, ...inject, '-p', `${pid}`];
-  const strace = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const endWithUs = () => strace.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  let said = '';
-  strace.stderr.on('data', (chunk) => (said += String(chunk)));
-  await eventually(() => {
-    if (hasEnded(strace)) throw new Error(`strace has ended: ${said}`);
-    return said.includes('attached');
-  });
+  const strace = await attachedStrace(options);
   return {
     async end() {
-      const ended = hasEnded(strace) ? undefined : once(strace, 'exit');
-      strace.kill('SIGINT');
-      await ended;
-      process.off('exit', endWithUs);
+      await strace.end();
       const lines = (await readFile(file, 'utf8')).split('\n');
       await rm(folder, { recursive: true });
       return {
@@ -66,8 +53,4 @@ function mostByThread(lines: readonly string[]): Map<string, number> {
     most.set(call, Math.max(most.get(call) ?? 0, count));
   }
   return most;
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }

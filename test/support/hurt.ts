@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { attachedStrace } from './attached-strace.ts';
 import { eventually } from './eventually.ts';
 
 /** What is done to system calls of a running process. */
@@ -26,28 +25,10 @@ export interface Hurt {
 export async function hurt(pid: number, { calls, fault, when, threads }: Fault): Promise<Hurt> {
   const injection = `inject=${calls.map((name) => `?${name}`).join(',')}:${fault}:when=${when}`;
   const whom = threads?.flatMap((thread) => ['-p', `${thread}`]) ?? ['-f', '-p', `${pid}`];
-  const strace = spawn('strace', ['-o', '/dev/null', '-e', injection, ...whom], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const endWithUs = () => strace.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  let said = '';
-  strace.stderr.on('data', (chunk) => (said += String(chunk)));
-  await eventually(() => {
-    if (hasEnded(strace)) throw new Error(`strace has ended: ${said}`);
-    return said.split('attached').length > (threads?.length ?? 1);
-  });
+  const options = ['-o', '/dev/null', '-e', injection, ...whom];
+  const strace = await attachedStrace(options, threads?.length ?? 1);
   return {
-    ended: () => eventually(() => hasEnded(strace)),
-    async end() {
-      const ended = hasEnded(strace) ? undefined : once(strace, 'exit');
-      strace.kill('SIGINT');
-      await ended;
-      process.off('exit', endWithUs);
-    },
+    ended: () => eventually(() => strace.hasEnded()),
+    end: () => strace.end(),
   };
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }

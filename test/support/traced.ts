@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from './eventually.ts';
+import { attachedStrace } from './attached-strace.ts';
 
 /** A system call, and when it was under way: places in the trace, which has one line at a time. */
 export interface TracedCall {
@@ -27,30 +25,15 @@ export async function traced(pid: number, names: readonly string[]): Promise<Tra
   const folder = await mkdtemp(join(tmpdir(), 'weir-trace-'));
   const file = join(folder, 'trace');
   const options = ['-f', '-y', '-s', '4096', '-o', file, '-e', `trace=${names.join(',')}`, '-p', `${pid}`];
-  const strace = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const endWithUs = () => strace.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  let said = '';
-  strace.stderr.on('data', (chunk) => (said += String(chunk)));
-  await eventually(() => {
-    if (hasEnded(strace)) throw new Error(`strace has ended: ${said}`);
-    return said.includes('attached');
-  });
+  const strace = await attachedStrace(options);
   return {
     async calls() {
-      const ended = hasEnded(strace) ? undefined : once(strace, 'exit');
-      strace.kill('SIGINT');
-      await ended;
-      process.off('exit', endWithUs);
+      await strace.end();
       const text = await readFile(file, 'utf8');
       await rm(folder, { recursive: true });
       return callsIn(text);
     },
   };
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
 }
 
 /** Lines are `<thread> <call>`; a call that another thread interrupts in the trace is in two of them. */

@@ -14,14 +14,11 @@ import {
 } from '../support/action-samples.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Served, looksAlways, served } from '../support/served.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir } from '../support/weir.ts';
-import { type Blob, clientsAt, failure, findMissing, putBatch, randomBlob } from '../support/wire.ts';
+import { clientsAt, failure, findMissing, putBatch, randomBlob } from '../support/wire.ts';
 
 const otherFunctions = ['sha1', 'sha384', 'sha512', 'blake3'] as const;
-
-function pathOf(volume: string, { digest: { hash } }: Blob): string {
-  return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
-}
 
 /** Where the result of an action is stored, whatever the folders are called. */
 async function recordOf(volume: string, { actionDigest }: SampleAction): Promise<string> {
@@ -86,7 +83,7 @@ void describe('ActionCache', () => {
     const other = await sampleAction();
     for (const [what, lost] of other.blobs) {
       await putBlobs(site.push, other.blobs.values());
-      await rm(pathOf(site.weir.volume, lost));
+      await rm(blobFile(site.weir.volume, lost));
       const attempt = updateAction(site.push, { ...action, result: other.result });
       const { status, message } = await failure(attempt);
       assert.equal(status, 'FAILED_PRECONDITION', what);
@@ -98,7 +95,7 @@ void describe('ActionCache', () => {
   void test('answers NOT_FOUND while any one blob of the result is missing, and again when it is back', async () => {
     const action = await cached(site);
     for (const [what, blob] of action.blobs) {
-      await rm(pathOf(site.weir.volume, blob));
+      await rm(blobFile(site.weir.volume, blob));
       assert.equal(await statusOf(action), 'NOT_FOUND', what);
       await stat(await recordOf(site.weir.volume, action));
       await putBatch(site.push, [blob]);
@@ -109,7 +106,7 @@ void describe('ActionCache', () => {
   void test('does not call a result whole while one of its blobs is cut short', async () => {
     const action = await cached(site);
     for (const [what, blob] of action.blobs) {
-      await truncate(pathOf(site.weir.volume, blob), blob.data.length - 1);
+      await truncate(blobFile(site.weir.volume, blob), blob.data.length - 1);
       assert.equal(await statusOf(action), 'NOT_FOUND', what);
       await putBatch(site.push, [blob]);
       assert.deepEqual(await getAction(site.pull, action), action.result, what);
@@ -176,7 +173,7 @@ void describe('The result of an action', () => {
       await weir.stop();
     });
     const action = await cached({ push });
-    const paths = [...action.blobs.values()].map((blob) => pathOf(weir.volume, blob));
+    const paths = [...action.blobs.values()].map((blob) => blobFile(weir.volume, blob));
     paths.push(await recordOf(weir.volume, action));
     const longAgo = new Date('2001-01-01');
     for (const path of paths) await utimes(path, longAgo, longAgo);

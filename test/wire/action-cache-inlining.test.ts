@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ActionResult } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../support/action-samples.ts';
 import { type Served, served } from '../support/served.ts';
 import { verdictWithMessage } from '../support/fuzz-verdict.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import {
   type Blob,
   blobOf,
@@ -54,8 +54,7 @@ void describe('What a result leads to', () => {
     return action;
   }
 
-  const pathOf = ({ digest: { hash } }: Blob) =>
-    join(site.weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
+  const pathOf = (blob: Blob) => blobFile(site.weir.volume, blob);
 
   void test('is in the answer when that was asked, beside its digest', async () => {
     const action = await cached();

@@ -9,6 +9,7 @@ import type {
 import { outputFile, resultOf, sampleResult } from '../support/actions.ts';
 import { scraped } from '../support/scraped.ts';
 import { type Served, looksAlways, served } from '../support/served.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir } from '../support/weir.ts';
 import {
   type Blob,
@@ -43,10 +44,6 @@ async function get(clients: Clients, action: Blob, options: Partial<GetActionRes
     digestFunction: 0,
     ...options,
   });
-}
-
-function pathOf(volume: string, { digest: { hash } }: Blob): string {
-  return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
 }
 
 void describe('an action result', () => {
@@ -84,7 +81,7 @@ void describe('an action result', () => {
       const lost = reached[part] ?? action;
       await putBatch(site.push, Object.values(reached));
       await update(site.push, action, result);
-      await rm(pathOf(site.weir.volume, lost));
+      await rm(blobFile(site.weir.volume, lost));
       const miss = await failure(get(site.pull, action));
       assert.equal(miss.status, 'NOT_FOUND');
       assert.match(miss.message, /not here, or not whole/);

@@ -6,6 +6,7 @@ import type { GetTreeResponse } from '../../src/gen/build/bazel/remote/execution
 import { served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { eventually } from '../support/eventually.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
   type Blob,
@@ -28,8 +29,7 @@ describe('ContentAddressableStorage', () => {
   let pull: Clients;
   served((site) => ({ weir, push, pull } = site));
 
-  const pathOf = ({ digest: { hash } }: Blob) =>
-    join(weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
+  const pathOf = (blob: Blob) => blobFile(weir.volume, blob);
   const readBatch = async (clients: Clients, blobs: readonly Blob[]) => {
     const digests = blobs.map(({ digest }) => digest);
     return (

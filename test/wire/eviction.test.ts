@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { noSmallVolume, smallVolume } from '../support/small-volume.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir } from '../support/weir.ts';
 import {
   type Blob,
@@ -28,10 +29,6 @@ const settings = {
   HEAD_ROOM_MAX: String(48 * mebibyte),
 };
 
-function pathOf(volume: string, { digest: { hash } }: Blob): string {
-  return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
-}
-
 describe('eviction', { skip: noSmallVolume }, () => {
   test('removes what was used longest ago, and keeps what was used since', async () => {
     await withServer(settings, async ({ path, clients, opsUrl }) => {
@@ -39,7 +36,7 @@ describe('eviction', { skip: noSmallVolume }, () => {
       const used = await fill(clients, 5);
       for (const [index, blob] of [...used, ...old].entries()) {
         const time = Date.now() / 1000 - 10_000 + (index < 5 ? 0 : -1000 * index);
-        await utimes(pathOf(path, blob), time, time);
+        await utimes(blobFile(path, blob), time, time);
       }
       await findMissing(
         clients,
@@ -117,10 +114,10 @@ describe('a blob in the trash', () => {
       await putBatch(clients, [blob]);
       const run = join(weir.volume, 'weir', 'trash', `run-${size}`);
       await mkdir(run);
-      await rename(pathOf(weir.volume, blob), join(run, blob.digest.hash));
+      await rename(blobFile(weir.volume, blob), join(run, blob.digest.hash));
       assert.deepEqual(await read(clients, downloadName(blob)), Buffer.from(blob.data));
       assert.deepEqual(await findMissing(clients, [blob.digest]), []);
-      await stat(pathOf(weir.volume, blob));
+      await stat(blobFile(weir.volume, blob));
     }
   });
 });
@@ -160,7 +157,7 @@ async function fill(clients: Clients, count: number): Promise<Blob[]> {
 
 async function absent(volume: string, blobs: readonly Blob[]): Promise<string[]> {
   const looks = blobs.map(async (blob) =>
-    (await stat(pathOf(volume, blob)).catch(() => undefined)) ? [] : [blob.digest.hash],
+    (await stat(blobFile(volume, blob)).catch(() => undefined)) ? [] : [blob.digest.hash],
   );
   return (await Promise.all(looks)).flat();
 }

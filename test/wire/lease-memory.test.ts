@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
 import { type Served, served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import {
   type Blob,
   downloadName,
@@ -22,8 +22,7 @@ describe('what a server remembers of its promises', () => {
   let site: Served;
   served((it) => (site = it));
 
-  const pathOf = ({ digest: { hash } }: Blob) =>
-    join(site.weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
+  const pathOf = (blob: Blob) => blobFile(site.weir.volume, blob);
   const absent = (blobs: readonly Blob[]) =>
     findMissing(
       site.pull,

@@ -7,6 +7,7 @@ import { resultOf } from '../support/actions.ts';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
 import { directoryBlob } from '../support/trees.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
   type Blob,
@@ -70,10 +71,6 @@ async function age(path: string, seconds: number): Promise<void> {
   await utimes(path, time, time);
 }
 
-function pathOf(volume: string, { digest: { hash } }: Blob): string {
-  return join(volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
-}
-
 void describe('a quota', () => {
   void test('is kept by uploads of several times as much, all of which are taken', async () => {
     await withServer(shortLease, async ({ weir, clients }) => {
@@ -120,7 +117,7 @@ void describe('a quota', () => {
   void test('is kept by removing what was used longest ago, and not what was used since', async () => {
     await withServer(shortLease, async ({ weir, clients }) => {
       const [old, used] = [await fill(clients, 7), await fill(clients, 4)];
-      for (const blob of [...old, ...used]) await age(pathOf(weir.volume, blob), 10_000);
+      for (const blob of [...old, ...used]) await age(blobFile(weir.volume, blob), 10_000);
       await findMissing(clients, hashesOf(used));
       await fill(clients, 8);
       await eventually(async () => (await scraped(weir.opsUrl, 'weir_evicted_blobs_total')) > 0);
@@ -238,7 +235,7 @@ void describe('what is found by a key', () => {
 
   void test('goes when it was not used for longest', async () => {
     await withRecords(async ({ weir, clients, result, reference }) => {
-      for (const blob of await fill(clients, 9)) await age(pathOf(weir.volume, blob), 9000);
+      for (const blob of await fill(clients, 9)) await age(blobFile(weir.volume, blob), 9000);
       await eventually(async () => {
         await fill(clients, 2);
         return !(await isThere(result)) && !(await isThere(reference));
@@ -249,7 +246,7 @@ void describe('what is found by a key', () => {
 
   void test('stays when it was used since', async () => {
     await withRecords(async ({ weir, clients, result, reference, action }) => {
-      for (const blob of await fill(clients, 12)) await age(pathOf(weir.volume, blob), 9000);
+      for (const blob of await fill(clients, 12)) await age(blobFile(weir.volume, blob), 9000);
       await getResult({ clients, action });
       await clients.references.getReference({ instanceName: '', key: 'p/e/k' });
       await fill(clients, 7);

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import {
-  blobFile,
   fetchBlob,
   fetchDirectory,
   freshUri,
@@ -12,6 +11,7 @@ import {
   pushDirectory,
   secondsFromNow,
 } from '../support/assets.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { looksAlways, served } from '../support/served.ts';
 import { sampleTree } from '../support/trees.ts';
 import type { Weir } from '../support/weir.ts';

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { looksAlways, served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import { type Blob, blobOf, type Clients, clientsAt, failure, putBatch } from '../support/wire.ts';
 
@@ -14,8 +15,7 @@ describe('ReferenceStorage', () => {
   let pull: Clients;
   served((site) => ({ weir, push, pull } = site), looksAlways);
 
-  const pathOf = ({ digest: { hash } }: Blob) =>
-    join(weir.volume, 'cas', 'objects', hash.slice(0, 2), hash.slice(2));
+  const pathOf = (blob: Blob) => blobFile(weir.volume, blob);
   const fileOf = (key: string) => join(weir.volume, 'cas', 'refs', 'heads', key);
   const update = (keys: string[], { digest }: Blob, instanceName = '') =>
     push.references.updateReference({ instanceName, keys, digest });

@@ -3,7 +3,6 @@ import { copyFile, rm, stat, truncate, utimes } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import {
   assetFile,
-  blobFile,
   fetchBlob,
   fetchDirectory,
   freshUri,
@@ -11,6 +10,7 @@ import {
   pushBlob,
   pushDirectory,
 } from '../support/assets.ts';
+import { blobFile } from '../support/volume-damage.ts';
 import { looksAlways, served } from '../support/served.ts';
 import { directoryBlob, sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';

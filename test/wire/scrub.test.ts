@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { blobBy, digestFunctionOf, type Hashing, putBlobs } from '../support/action-samples.ts';
 import { logged } from '../support/assets.ts';
 import { eventually } from '../support/eventually.ts';
+import { freshVolume, withServerOn } from '../support/on-volume.ts';
 import { scraped } from '../support/scraped.ts';
 import { blobFile, exists, quarantinedFile, rot, traces } from '../support/volume-damage.ts';
-import { startWeir, type Weir } from '../support/weir.ts';
-import { type Blob, type Clients, clientsAt, failure, read } from '../support/wire.ts';
+import { type Blob, type Clients, failure, read } from '../support/wire.ts';
 
 const functions: readonly Hashing[] = ['sha256', 'sha1', 'sha384', 'sha512', 'blake3'];
 const fast = { SCRUB_BYTES_PER_SECOND: '1e9' };
@@ -19,27 +18,6 @@ const passDone = 'scrubbed all blobs';
 interface Stored {
   readonly blob: Blob;
   readonly hashing: Hashing;
-}
-
-async function freshVolume(t: TestContext): Promise<string> {
-  const volume = await mkdtemp(join(tmpdir(), 'weir-scrub-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
-  return volume;
-}
-
-async function withServer<T>(
-  volume: string,
-  env: Record<string, string>,
-  work: (clients: Clients, weir: Weir) => Promise<T>,
-): Promise<T> {
-  const weir = await startWeir({ volume, env });
-  const clients = clientsAt(weir.pushAddress);
-  try {
-    return await work(clients, weir);
-  } finally {
-    clients.close();
-    await weir.stop();
-  }
 }
 
 async function put(clients: Clients, { blob, hashing }: Stored): Promise<void> {
@@ -70,7 +48,7 @@ void test('a scrub sets aside what has rotted, whatever its digest function, and
       bad.push({ blob: await blobBy(hashing, randomBytes(size)), hashing, harm });
     }
   }
-  await withServer(volume, {}, async (clients) => {
+  await withServerOn(volume, {}, async (clients) => {
     for (const stored of [...good, ...bad]) await put(clients, stored);
   });
   for (const { blob, hashing, harm } of bad) await rot[harm]?.(blobFile(volume, blob, hashing));
@@ -79,7 +57,7 @@ void test('a scrub sets aside what has rotted, whatever its digest function, and
   for (const path of goodFiles) await utimes(path, 1_000_000_000, 1_000_000_100);
   const before = await Promise.all(goodFiles.map(traces));
 
-  await withServer(volume, fast, async (clients, weir) => {
+  await withServerOn(volume, fast, async (clients, weir) => {
     await logged(weir, passDone);
     assert.deepEqual(await Promise.all(goodFiles.map(traces)), before);
     for (const { blob, hashing, harm } of bad) {
@@ -103,7 +81,7 @@ void test('a scrub sets aside what has rotted, whatever its digest function, and
 void test('a scrub goes on where the last server left off', async (t) => {
   const volume = await freshVolume(t);
   const [early, late] = [await blobIn('lower'), await blobIn('upper')];
-  await withServer(volume, {}, async (clients) => {
+  await withServerOn(volume, {}, async (clients) => {
     for (const stored of [early, late]) await put(clients, stored);
   });
   for (const { blob } of [early, late]) await rot['a bit flip']?.(blobFile(volume, blob));
@@ -117,7 +95,7 @@ void test('a scrub goes on where the last server left off', async (t) => {
     renewed: 9,
   };
   await writeFile(join(volume, 'weir', 'scrub'), JSON.stringify(left));
-  await withServer(volume, fast, async (_clients, weir) => {
+  await withServerOn(volume, fast, async (_clients, weir) => {
     const line = await logged(weir, passDone);
     assert.ok(Number(line['blobs']) > 1000);
     assert.ok(Number(line['quarantined']) > 2);
@@ -133,9 +111,9 @@ void test('a scrub goes on where the last server left off', async (t) => {
 void test('a server that ends in the middle of a pass says how far it was, and that it has ended', async (t) => {
   const volume = await freshVolume(t);
   const stored = await blobIn('lower');
-  await withServer(volume, {}, (clients) => put(clients, stored));
+  await withServerOn(volume, {}, (clients) => put(clients, stored));
   // Ten bytes a second: what it has begun takes days.
-  await withServer(volume, { SCRUB_BYTES_PER_SECOND: '10' }, async () => {
+  await withServerOn(volume, { SCRUB_BYTES_PER_SECOND: '10' }, async () => {
     await eventually(() => exists(join(volume, 'weir', 'scrub')));
   });
   const state = JSON.parse(await readFile(join(volume, 'weir', 'scrub'), 'utf8')) as Record<string, unknown>;
@@ -146,10 +124,10 @@ void test('a server that ends in the middle of a pass says how far it was, and t
 void test('a state of the scrub that makes no sense begins a new pass', async (t) => {
   const volume = await freshVolume(t);
   const stored = await blobIn('lower');
-  await withServer(volume, {}, (clients) => put(clients, stored));
+  await withServerOn(volume, {}, (clients) => put(clients, stored));
   await rot['a zero fill']?.(blobFile(volume, stored.blob));
   await writeFile(join(volume, 'weir', 'scrub'), '{"prefix":-4,');
-  await withServer(volume, fast, async (_clients, weir) => {
+  await withServerOn(volume, fast, async (_clients, weir) => {
     await logged(weir, passDone);
     assert.ok(await exists(quarantinedFile(volume, stored.blob)));
   });
@@ -158,9 +136,9 @@ void test('a state of the scrub that makes no sense begins a new pass', async (t
 void test('a server without a push listener scrubs nothing', async (t) => {
   const volume = await freshVolume(t);
   const stored = await blobIn('lower');
-  await withServer(volume, {}, (clients) => put(clients, stored));
+  await withServerOn(volume, {}, (clients) => put(clients, stored));
   await rot['a bit flip']?.(blobFile(volume, stored.blob));
-  await withServer(volume, { ...fast, PUSH_LISTEN: 'none' }, async (_clients, weir) => {
+  await withServerOn(volume, { ...fast, PUSH_LISTEN: 'none' }, async (_clients, weir) => {
     assert.equal(await scraped(weir.opsUrl, 'weir_scrubbed_blobs_total'), 0);
   });
   assert.ok(await exists(blobFile(volume, stored.blob)));

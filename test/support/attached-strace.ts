@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { eventually } from './eventually.ts';
+
+/** A strace that has hold of a running process. */
+export interface AttachedStrace {
+  /** Whether it has ended, by itself or with the process. */
+  hasEnded(): boolean;
+  /** Lets go of the process, if that still runs; resolves when strace has ended. */
+  end(): Promise<void>;
+}
+
+/** Resolves when it has said so often that it is attached to something; rejects with its words when it ends instead. */
+export async function attachedStrace(options: readonly string[], attachments = 1): Promise<AttachedStrace> {
+  const strace = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const endWithUs = () => strace.kill('SIGKILL');
+  process.once('exit', endWithUs);
+  const hasEnded = () => strace.exitCode !== null || strace.signalCode !== null;
+  let said = '';
+  strace.stderr.on('data', (chunk) => (said += String(chunk)));
+  await eventually(() => {
+    if (hasEnded()) throw new Error(`strace has ended: ${said}`);
+    return said.split('attached').length > attachments;
+  });
+  return {
+    hasEnded,
+    async end() {
+      const ended = hasEnded() ? undefined : once(strace, 'exit');
+      strace.kill('SIGINT');
+      await ended;
+      process.off('exit', endWithUs);
+    },
+  };
+}
