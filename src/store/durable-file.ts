@@ -93,8 +93,25 @@ export async function withFolder<T>(target: string, publish: () => T | Promise<T
     return await publish();
   } catch (error) {
     if (!isAbsent(error)) throw error;
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     return await publish();
+  }
+}
+
+/**
+ * Makes a folder and those above it. One by one: Node's recursive mkdir looks again after an error that it does not
+ * expect, like EDQUOT, and says ENOENT instead.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT' || folder === dirname(folder)) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder).catch((again: unknown) => {
+      if (errnoOf(again) !== 'EEXIST') throw again;
+    });
   }
 }
 

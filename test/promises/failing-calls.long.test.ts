@@ -54,7 +54,10 @@ void describe('a system call that fails, whichever it is', () => {
         for (let index = first; index < faults.length; index += stride) {
           const fault = faults[index] ?? assert.fail();
           const { injected, status } = await tryFault(site, fault, excused).catch((cause: unknown) => {
-            throw new Error(`${String(cause)}\n${site.weir.output().slice(-2000)}`, { cause });
+            throw new Error(
+              `${JSON.stringify(fault)}: ${String(cause)}\n${site.weir.output().slice(-2000)}`,
+              { cause },
+            );
           });
           seen.faults++;
           seen.injected += injected;

@@ -3,6 +3,8 @@ import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { hurt } from '../support/hurt.ts';
+import { testWith } from '../support/real-parts.ts';
 import { noSmallVolume, smallVolume, type SmallVolume } from '../support/small-volume.ts';
 import { sampleTree } from '../support/trees.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
@@ -21,6 +23,30 @@ import {
 
 const mebibyte = 1024 * 1024;
 const headRoom = 8 * mebibyte;
+
+testWith('strace')(
+  'a folder that a disk quota forbids is a matter of room, for the client too',
+  async (t) => {
+    const weir = await startWeir();
+    t.after(() => weir.stop());
+    const clients = clientsAt(weir.pushAddress);
+    const tree = sampleTree();
+    await putBatch(clients, tree.blobs);
+    const update = () =>
+      clients.references.updateReference({
+        instanceName: '',
+        keys: ['new/folders/key'],
+        digest: tree.root.digest,
+      });
+    const strace = await hurt(weir.pid, { calls: ['mkdir', 'mkdirat'], fault: 'error=EDQUOT', when: '1+' });
+    const { status, message } = await failure(update());
+    await strace.end();
+    assert.equal(status, 'RESOURCE_EXHAUSTED');
+    assert.match(message, /EDQUOT/);
+    await update();
+    clients.close();
+  },
+);
 
 describe('a volume that fills', { skip: noSmallVolume }, () => {
   test('refuses uploads while there is still room, says the numbers, and goes on reading', async () => {
