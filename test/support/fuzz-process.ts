@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** Memory of a process in bytes: what it holds now, or the most that it has held. */
 export async function memoryOf(pid: number, what: 'now' | 'most' = 'now'): Promise<number> {
@@ -9,7 +9,12 @@ export async function memoryOf(pid: number, what: 'now' | 'most' = 'now'): Promi
   return Number(kibibytes) * 1024;
 }
 
-/** How many files, sockets and pipes a process has open. */
+/** How many files and sockets a process has open. Not what its threads have for themselves: the janitor's begins when it has something to do. */
 export async function openDescriptors(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length;
+  const folder = `/proc/${pid}/fd`;
+  // One that is closed while we look is none.
+  const targets = await Promise.all(
+    (await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => 'pipe:')),
+  );
+  return targets.filter((target) => !/^(anon_inode|pipe):/.test(target)).length;
 }
