@@ -5,6 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** What goes over one connection of somebody who means harm. Resolves when it has nothing more to send. */
 type Attack = (socket: Socket, isGoing: () => boolean) => Promise<void> | void;
 
+/** Not where the healthy come from: what one address may have at once is bounded, and theirs is not to be used up. */
+const attackersAddress = '127.0.0.2';
+
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const [dataType, headersType, resetType, settingsType, pingType, continuationType] = [0, 1, 3, 4, 6, 9];
 const [endHeaders, none] = [4, 0];
@@ -71,7 +74,7 @@ export async function attack(
   isGoing: () => boolean,
 ): Promise<Socket> {
   // Whoever means harm does not close what the server has closed on its side.
-  const socket = connect({ host, port, allowHalfOpen: true });
+  const socket = connect({ host, port, localAddress: attackersAddress, allowHalfOpen: true });
   socket.on('error', () => {});
   socket.resume();
   await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
