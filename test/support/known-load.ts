@@ -27,7 +27,9 @@ type Kind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
 
 const cas = 'ContentAddressableStorage';
 const sizeOf = (blobs: readonly Blob[]) => blobs.reduce((sum, { data }) => sum + data.length, 0);
-const distinct = (blobs: readonly Blob[]) => [...new Map(blobs.map((blob) => [blob.digest.hash, blob])).values()];
+const distinct = (blobs: readonly Blob[]) => [
+  ...new Map(blobs.map((blob) => [blob.digest.hash, blob])).values(),
+];
 const compressedName = (name: string) => name.replace(/(^|\/)blobs\//, '$1compressed-blobs/zstd/');
 
 /** The clients of one server, and the load. The server listens on TCP ports, and speaks HTTP too. */
@@ -212,7 +214,13 @@ export class KnownLoad {
     await this.#expect('INVALID_ARGUMENT', fetchBlob(this.#pull, []));
   }
 
-  async #ask(listener: 'pull' | 'push', method: string, path: string, status: number, question?: HttpQuestion) {
+  async #ask(
+    listener: 'pull' | 'push',
+    method: string,
+    path: string,
+    status: number,
+    question?: HttpQuestion,
+  ) {
     const { pullUrl, pushUrl } = this.#weir;
     const answer = await ask(method, (listener === 'pull' ? pullUrl : pushUrl) + path, question);
     if (answer.status !== status) throw new Error(`${method}: ${answer.status} instead of ${status}`);

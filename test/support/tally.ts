@@ -51,7 +51,9 @@ function seriesOf(name: string, labels: readonly (readonly [string, string])[]):
 }
 
 function sorted(sums: readonly (readonly [string, number])[]): Record<string, number> {
-  return Object.fromEntries(sums.filter(([, sum]) => sum !== 0).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return Object.fromEntries(
+    sums.filter(([, sum]) => sum !== 0).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
 }
 
 /** Counts calls as a client sees them: how many, how they ended, and the messages of their streams. */

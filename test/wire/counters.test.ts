@@ -34,7 +34,9 @@ void test('all counters say exactly what the clients of a known load have counte
   );
   const expected = tally.sums();
   // An HTTP request is counted when it has ended, and its client may know that a moment before.
-  await eventually(async () => isDeepStrictEqual(grown(before, await scrape(weir)), expected)).catch(() => {});
+  await eventually(async () => isDeepStrictEqual(grown(before, await scrape(weir)), expected)).catch(
+    () => {},
+  );
   assert.deepEqual(grown(before, await scrape(weir)), expected);
   const calls = Object.entries(expected).filter(([series]) => series.startsWith('grpc_server_handled_total'));
   t.diagnostic(`${Object.keys(expected).length} series, ${calls.reduce((sum, [, n]) => sum + n, 0)} calls`);
