@@ -1,7 +1,9 @@
 // The dashboard's expressions, by Prometheus's own tool, and on a real Prometheus that scrapes a real server.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { KnownLoad } from '../support/known-load.ts';
@@ -37,14 +39,17 @@ void test('every panel of the dashboard says which question it answers', () => {
   assert.deepEqual(titles, [...new Set(titles)]);
 });
 
-testWith('prometheus')('promtool takes every expression of the dashboard', async () => {
+testWith('prometheus')('promtool takes every expression of the dashboard', async (t) => {
   const rules = shownExpressions().map(({ expression }, index) => ({
     record: `dashboard:expression_${index}`,
     expr: expression,
   }));
+  const folder = await mkdtemp(join(tmpdir(), 'weir-dashboard-'));
+  t.after(async () => await rm(folder, { recursive: true }));
   // JSON is YAML too.
-  const input = JSON.stringify({ groups: [{ name: 'dashboard', rules }] });
-  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules'], { input, encoding: 'utf8' });
+  const file = join(folder, 'dashboard.yml');
+  await writeFile(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
   assert.equal(status, 0, `${stdout}${stderr}`);
   assert.match(stdout, new RegExp(`${rules.length} rules found`));
 });
@@ -57,10 +62,10 @@ testWith('prometheus')(
       env: { QUOTA: String(24 * mebibyte), LEASE_SECONDS: '1', SCRUB_BYTES_PER_SECOND: '1e7' },
     });
     const load = new KnownLoad(weir, new Tally());
-    let loading = true;
+    const stopping = new AbortController();
     // What has been evicted meanwhile is missing: that is no concern of this test.
     const working = (async () => {
-      while (loading) await load.run().catch(() => {});
+      while (!stopping.signal.aborted) await load.run().catch(() => {});
     })();
     try {
       for (const { panel, expression } of shownExpressions()) {
@@ -76,7 +81,7 @@ testWith('prometheus')(
       const failed = (await prometheus.rules()).filter(({ health }) => health !== 'ok');
       assert.deepEqual(failed, []);
     } finally {
-      loading = false;
+      stopping.abort();
       await working;
       load.close();
     }

@@ -28,7 +28,7 @@ interface Rule {
   readonly lastError?: string;
 }
 
-/** A running Prometheus with the project's rules, which scrapes and evaluates each second. */
+/** A running Prometheus with the project's rules, which scrapes and evaluates every two seconds. */
 export class Prometheus {
   readonly #url: string;
   readonly #child: ChildProcess;
@@ -55,7 +55,7 @@ export class Prometheus {
   static async #tryStart(folder: string, targets: readonly string[]): Promise<Prometheus | undefined> {
     await cp(rules, join(folder, 'rules'), { recursive: true });
     const configuration = {
-      global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+      global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '2s' },
       rule_files: ['rules/*.yml'],
       scrape_configs: [{ job_name: 'weir', static_configs: [{ targets }] }],
     };

@@ -11,8 +11,8 @@ import { startWeir, type Weir } from '../support/weir.ts';
 import { type Blob, clientsAt, findMissing, randomBlob, uploadName, write } from '../support/wire.ts';
 
 const mebibyte = 1024 * 1024;
-const clients = 6;
-const roundsOfEach = 5;
+const clients = 4;
+const roundsOfEach = 3;
 
 async function scrape({ opsUrl }: Weir): Promise<string> {
   return await (await fetch(`${opsUrl}/metrics`)).text();
