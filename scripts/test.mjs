@@ -3,7 +3,7 @@
 //   npm test [-- [--no-real-parts] [--long] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
 // --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other.
-// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx or containers, and the set-up for them.
+// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx, Prometheus or containers, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose'].map((name) => join('test', name, '/'));
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'monitoring'].map((name) =>
+  join('test', name, '/'),
+);
 const optionsWithValue = new Set([
   '--test-name-pattern',
   '--test-skip-pattern',

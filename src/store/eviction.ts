@@ -155,6 +155,8 @@ async function moveOlderThan(
 
 /** Leased files are younger by mtime or by ctime, which no wrong clock of a client of the volume can set. */
 function isDue(stats: Stats, plan: EvictionPlan, clock: Clock): boolean {
+  // The empty blobs give nothing back, and the next look at the volume would make them again.
+  if (stats.size === 0) return false;
   return clock() - Math.max(stats.mtimeMs, stats.ctimeMs) > plan.evictAgeMs;
 }
 
