@@ -5,9 +5,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { readConfig, settings } from '../../src/config.ts';
-import { containerOf, containersOf, deploymentOf, environmentOf, ofKind } from '../support/kubernetes-objects.ts';
+import {
+  containerOf,
+  containersOf,
+  deploymentOf,
+  environmentOf,
+  ofKind,
+} from '../support/kubernetes-objects.ts';
 import type { Container, KubernetesObject, Labels } from '../support/kubernetes-objects.ts';
-import { applicable, components, copyOfManifests, rendered } from '../support/kustomize.ts';
+import { renderings } from '../support/kustomize.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const nginxDefaults = new Map(
@@ -23,11 +29,8 @@ const madeElsewhere = { server: 'weir-server', clients: 'weir-clients', tokens: 
 
 /** A test of each rendering there is. */
 function everywhere(name: string, check: (objects: KubernetesObject[]) => void): void {
-  for (const folder of applicable) {
-    testWith('kubernetes-tools')(`${folder}: ${name}`, async () => check(rendered(folder)));
-  }
-  testWith('kubernetes-tools')(`all components together: ${name}`, async (t) => {
-    check(copyOfManifests(t).with(components));
+  testWith('kubernetes-tools')(name, async (t) => {
+    for (const [folder, objects] of Object.entries(renderings())) await t.test(folder, () => check(objects));
   });
 }
 
@@ -63,7 +66,9 @@ everywhere('every selector finds the pod', (objects) => {
     ...(template.spec.topologySpreadConstraints ?? []).map(
       ({ labelSelector }) => ['spread', labelSelector.matchLabels] as [string, Labels],
     ),
-    ...ofKind(objects, 'Service').map(({ metadata, spec }) => [metadata.name, spec.selector] as [string, Labels]),
+    ...ofKind(objects, 'Service').map(
+      ({ metadata, spec }) => [metadata.name, spec.selector] as [string, Labels],
+    ),
     ...ofKind(objects, 'NetworkPolicy').map(
       ({ metadata, spec }) => [metadata.name, spec.podSelector.matchLabels] as [string, Labels],
     ),
@@ -77,7 +82,8 @@ everywhere('every selector finds the pod', (objects) => {
   assert.ok(selectors.length >= 6);
   for (const [what, wanted = {}] of selectors) {
     assert.ok(Object.keys(wanted).length > 0, what);
-    for (const [label, value] of Object.entries(wanted)) assert.equal(labels[label], value, `${what}: ${label}`);
+    for (const [label, value] of Object.entries(wanted))
+      assert.equal(labels[label], value, `${what}: ${label}`);
   }
 });
 
@@ -101,7 +107,11 @@ everywhere('every port that is spoken of is one of a container', (objects) => {
   for (const [what, port] of spokenOf) assert.ok(known.has(port), `${what}: ${port}`);
   assert.deepEqual(
     ports.map(({ name, containerPort }) => `${name} ${containerPort}`).sort(),
-    ['ops 11080', `pull ${nginxDefaults.get('NGINX_PULL_LISTEN')}`, `push ${nginxDefaults.get('NGINX_PUSH_LISTEN')}`].sort(),
+    [
+      'ops 11080',
+      `pull ${nginxDefaults.get('NGINX_PULL_LISTEN')}`,
+      `push ${nginxDefaults.get('NGINX_PUSH_LISTEN')}`,
+    ].sort(),
   );
   assert.match(environmentOf(objects, containerOf(objects, 'weir'))['OPS_LISTEN'] ?? '', /:11080$/);
 });
@@ -112,7 +122,10 @@ everywhere('probes ask their own container, and liveness never asks the volume',
     for (const probe of probes.filter((candidate) => candidate !== undefined)) {
       if (probe.httpGet === undefined) continue;
       const { port } = probe.httpGet;
-      assert.ok(container.ports?.some(({ name }) => name === port), `${container.name}: ${port}`);
+      assert.ok(
+        container.ports?.some(({ name }) => name === port),
+        `${container.name}: ${port}`,
+      );
     }
   }
   const weir = containerOf(objects, 'weir');
@@ -129,7 +142,8 @@ everywhere('every volume is there, is used, and is mounted whole', (objects) => 
     volumes.map(({ name }) => name).sort(),
   );
   // What is mounted by a sub-path stays as it was when the pod started.
-  for (const mount of mounts) assert.deepEqual([mount.subPath, mount.subPathExpr], [undefined, undefined], mount.name);
+  for (const mount of mounts)
+    assert.deepEqual([mount.subPath, mount.subPathExpr], [undefined, undefined], mount.name);
   for (const volume of volumes) {
     if (volume.emptyDir !== undefined) assert.ok(volume.emptyDir.sizeLimit, volume.name);
     if (volume.persistentVolumeClaim === undefined) continue;
@@ -148,7 +162,8 @@ everywhere('certificates come from what people or cert-manager make, under names
     'tls.key server.key',
   ]);
   assert.deepEqual(clients?.configMap, { name: madeElsewhere.clients, optional: true });
-  for (const { secret } of volumes) if (secret !== undefined) assert.equal(secret.secretName, madeElsewhere.tokens);
+  for (const { secret } of volumes)
+    if (secret !== undefined) assert.equal(secret.secretName, madeElsewhere.tokens);
   for (const { metadata, spec } of ofKind(objects, 'Certificate')) {
     if (metadata.name === 'weir-server') assert.equal(spec.secretName, madeElsewhere.server);
   }
@@ -170,7 +185,12 @@ everywhere('weir takes all of its settings', (objects) => {
   const config = readConfig(environment);
   const mounted = paths(containerOf(objects, 'weir'));
   assert.ok(mounted.includes(config.volume));
-  for (const address of [config.pullListen, config.pushListen, config.pullHttpListen, config.pushHttpListen]) {
+  for (const address of [
+    config.pullListen,
+    config.pushListen,
+    config.pullHttpListen,
+    config.pushHttpListen,
+  ]) {
     assert.match(address ?? '', /^unix:\/run\/weir\//);
   }
 });
@@ -187,7 +207,8 @@ everywhere('nginx gets variables that its image knows, and the folders that thes
     const path = environment[variable] ?? nginxDefaults.get(variable) ?? '';
     assert.ok(paths(nginx).includes(path), `${variable}: ${path}`);
   }
-  for (const { name, readOnly } of nginx.volumeMounts ?? []) assert.equal(readOnly === true, name !== 'nginx-run', name);
+  for (const { name, readOnly } of nginx.volumeMounts ?? [])
+    assert.equal(readOnly === true, name !== 'nginx-run', name);
 });
 
 everywhere('what goes on at a stop may end: the sum of the waits is within the grace period', (objects) => {
@@ -199,7 +220,7 @@ everywhere('what goes on at a stop may end: the sum of the waits is within the g
   // Sidecars end after nginx; a plain container would end with it.
   assert.deepEqual(
     spec.initContainers?.map(({ name, restartPolicy }) => `${name} ${restartPolicy}`),
-    ['certs Always', 'weir Always'],
+    ['weir Always', 'certs Always'],
   );
 });
 
@@ -216,7 +237,10 @@ everywhere('pods and volume fit: several pods only where several nodes can mount
     assert.deepEqual([spec.scaleTargetRef.kind, spec.scaleTargetRef.name], ['Deployment', 'weir']);
     for (const { containerResource } of spec.metrics) containerOf(objects, containerResource.container);
   }
-  assert.equal(deploymentOf(objects).spec.template.spec.securityContext?.fsGroupChangePolicy, 'OnRootMismatch');
+  assert.equal(
+    deploymentOf(objects).spec.template.spec.securityContext?.fsGroupChangePolicy,
+    'OnRootMismatch',
+  );
 });
 
 everywhere('the network policies let everyone to the two ports, and nobody out', (objects) => {

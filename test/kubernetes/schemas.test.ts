@@ -2,40 +2,39 @@
 import assert from 'node:assert/strict';
 
 import { deploymentOf } from '../support/kubernetes-objects.ts';
-import type { KubernetesObject } from '../support/kubernetes-objects.ts';
 import { kubernetesVersions, schemaFaults } from '../support/kubernetes-schema.ts';
 import type { KubernetesVersion } from '../support/kubernetes-schema.ts';
-import { applicable, components, copyOfManifests, rendered } from '../support/kustomize.ts';
+import { rendered, renderings } from '../support/kustomize.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const versions = Object.keys(kubernetesVersions) as KubernetesVersion[];
 
 for (const version of versions) {
-  for (const folder of applicable) {
-    testWith('kubernetes-tools')(`Kubernetes ${version} knows all that ${folder} has`, async () => {
-      assert.equal(schemaFaults(rendered(folder), version), '');
-    });
-  }
+  testWith('kubernetes-tools')(
+    `Kubernetes ${version} and the operators know all that is rendered`,
+    async (t) => {
+      assert.equal(schemaFaults(Object.values(renderings()).flat(), version), '');
+    },
+  );
 
-  testWith('kubernetes-tools')(`Kubernetes ${version} knows all components together`, async (t) => {
-    assert.equal(schemaFaults(copyOfManifests(t).with(components), version), '');
-  });
-
-  testWith('kubernetes-tools')(`Kubernetes ${version}: misspelt and unknown things are found`, async () => {
-    const faults: Record<string, (objects: KubernetesObject[]) => void> = {
-      "'livenesProbe' does not exist": (objects) =>
-        Object.assign(deploymentOf(objects).spec.template.spec.containers[0] ?? {}, { livenesProbe: {} }),
-      "'label' does not exist": (objects) =>
-        Object.assign(deploymentOf(objects).metadata, { label: { app: 'weir' } }),
-      "'seccomp' does not exist": (objects) =>
-        Object.assign(deploymentOf(objects).spec.template.spec.securityContext ?? {}, { seccomp: {} }),
-      "Type 'string' is not assignable to type 'number'": (objects) =>
-        Object.assign(deploymentOf(objects).spec, { replicas: '2' }),
-    };
-    for (const [words, plant] of Object.entries(faults)) {
-      const objects = rendered('base');
-      plant(objects);
-      assert.ok(schemaFaults(objects, version).includes(words), words);
+  testWith('kubernetes-tools')(`what Kubernetes ${version} does not know is found`, async () => {
+    const objects = rendered('base');
+    const { metadata, spec } = deploymentOf(objects);
+    Object.assign(metadata, { label: { app: 'weir' } });
+    Object.assign(spec, { replicas: '2' });
+    Object.assign(spec.template.spec.securityContext ?? {}, { seccomp: {} });
+    Object.assign(spec.template.spec.containers[0] ?? {}, { livenesProbe: {} });
+    Object.assign(spec.template.spec.initContainers?.[0]?.readinessProbe ?? {}, { periodSecond: 1 });
+    const faults = schemaFaults(objects, version);
+    for (const words of [
+      `'"label"' does not exist`,
+      `"replicas": "2",: error`,
+      `'"seccomp"' does not exist`,
+      `'"livenesProbe"' does not exist`,
+      `'"periodSecond"' does not exist`,
+    ]) {
+      assert.ok(faults.includes(words), faults);
     }
+    assert.equal(faults.trim().split('\n').length, 5, faults);
   });
 }

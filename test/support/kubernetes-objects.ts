@@ -39,7 +39,13 @@ export interface Container {
   livenessProbe?: ContainerProbe;
   readinessProbe?: ContainerProbe;
   lifecycle?: { preStop?: { sleep?: { seconds: number } } };
-  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; subPath?: string; subPathExpr?: string }[];
+  volumeMounts?: {
+    name: string;
+    mountPath: string;
+    readOnly?: boolean;
+    subPath?: string;
+    subPathExpr?: string;
+  }[];
 }
 
 export interface Volume {
@@ -121,14 +127,20 @@ interface Kinds {
   PrometheusRule: KubernetesObject & { spec: unknown };
   Certificate: KubernetesObject & { spec: { secretName: string } };
   HorizontalPodAutoscaler: KubernetesObject & {
-    spec: { scaleTargetRef: { kind: string; name: string }; metrics: { containerResource: { container: string } }[] };
+    spec: {
+      scaleTargetRef: { kind: string; name: string };
+      metrics: { containerResource: { container: string } }[];
+    };
   };
   Service: Service;
   ServiceAccount: KubernetesObject;
 }
 
 /** Those of a kind. */
-export function ofKind<Kind extends keyof Kinds>(objects: readonly KubernetesObject[], kind: Kind): Kinds[Kind][] {
+export function ofKind<Kind extends keyof Kinds>(
+  objects: readonly KubernetesObject[],
+  kind: Kind,
+): Kinds[Kind][] {
   return objects.filter((object): object is Kinds[Kind] => object.kind === kind);
 }
 
@@ -153,7 +165,10 @@ export function containerOf(objects: readonly KubernetesObject[], name: string):
 }
 
 /** A container's variables: its own, over those of the config maps that it takes whole. */
-export function environmentOf(objects: readonly KubernetesObject[], container: Container): Record<string, string> {
+export function environmentOf(
+  objects: readonly KubernetesObject[],
+  container: Container,
+): Record<string, string> {
   const maps = (container.envFrom ?? []).map(({ configMapRef }) => {
     const found = ofKind(objects, 'ConfigMap').find(({ metadata }) => metadata.name === configMapRef?.name);
     if (found === undefined) throw new Error(`there is no config map ${configMapRef?.name}`);

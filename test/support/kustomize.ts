@@ -4,7 +4,6 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 
 import type { KubernetesObject } from './kubernetes-objects.ts';
 import { kubectlProgram, kubernetesModules } from './kubernetes-tools.ts';
@@ -12,34 +11,50 @@ import { kubectlProgram, kubernetesModules } from './kubernetes-tools.ts';
 /** deploy/kubernetes of this repository. */
 export const manifests = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes');
 
-/** The folders that can be applied as they are. */
-export const applicable = ['base', ...foldersIn('overlays')];
-
-/** All the pieces that an overlay can be put together from; autoscaling brings shared-volume along. */
-export const components = foldersIn('components')
-  .filter((path) => !path.endsWith('shared-volume'))
-  .map((path) => join('..', path));
-
-/** The objects of a folder, by path from deploy/kubernetes or in full. Throws with Kustomize's words. */
+/** The objects of a folder, by path from deploy/kubernetes. Throws with Kustomize's words. */
 export function rendered(folder: string): KubernetesObject[] {
-  return parsed(execFileSync(kubectlProgram, ['kustomize', join(manifests, folder)], quiet));
+  return parsed(kustomized(join(manifests, folder)));
 }
 
-/** A copy of the manifests, which a test may change, and what is rendered from a kustomization in it. */
-export function copyOfManifests(t: TestContext) {
+/**
+ * Everything that people may render: the base, the overlays, and all components together. By name; each call has
+ * objects of its own.
+ */
+export function renderings(): Record<string, KubernetesObject[]> {
+  const folders = ['base', ...foldersIn('overlays')];
+  const own = folders.map((folder) => [folder, rendered(folder)] as const);
+  return { ...Object.fromEntries(own), 'all components': parsed(allComponents()) };
+}
+
+/** Of a copy of the manifests. Autoscaling brings shared-volume along. */
+function allComponents(): string {
+  const known = texts.get('all components');
+  if (known !== undefined) return known;
   const folder = mkdtempSync(join(tmpdir(), 'weir-manifests-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  cpSync(manifests, folder, { recursive: true });
-  return {
-    folder,
-    /** Renders the base with these components, by path from a folder beside the base. */
-    with: (names: readonly string[]): KubernetesObject[] => {
-      mkdirSync(join(folder, 'own'), { recursive: true });
-      const kustomization = { resources: ['../base'], components: names };
-      writeFileSync(join(folder, 'own', 'kustomization.yaml'), JSON.stringify(kustomization));
-      return parsed(execFileSync(kubectlProgram, ['kustomize', join(folder, 'own')], quiet));
-    },
-  };
+  try {
+    cpSync(manifests, folder, { recursive: true });
+    const components = foldersIn('components')
+      .filter((path) => !path.endsWith('shared-volume'))
+      .map((path) => join('..', path));
+    mkdirSync(join(folder, 'own'));
+    const kustomization = { resources: ['../base'], components };
+    writeFileSync(join(folder, 'own', 'kustomization.yaml'), JSON.stringify(kustomization));
+    const text = kustomized(join(folder, 'own'));
+    texts.set('all components', text);
+    return text;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const texts = new Map<string, string>();
+
+function kustomized(folder: string): string {
+  const text =
+    texts.get(folder) ??
+    execFileSync(kubectlProgram, ['kustomize', folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  texts.set(folder, text);
+  return text;
 }
 
 /** The objects of a YAML text. */
@@ -48,8 +63,6 @@ export function parsed(text: string): KubernetesObject[] {
     createRequire(join(kubernetesModules, 'index.js'))('yaml');
   return parseAllDocuments(text).map((document) => document.toJS());
 }
-
-const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const;
 
 function foldersIn(folder: string): string[] {
   return readdirSync(join(manifests, folder)).map((name) => join(folder, name));

@@ -110,7 +110,8 @@ function needs(...names: RealPartName[]): { skip: string | false } {
 }
 
 function remedyFor(missing: Part[]): string {
-  if (missing.some(isSlowToMake)) return 'npm run test:long builds it, where there is a Go that is new enough';
+  if (missing.some(isSlowToMake))
+    return 'npm run test:long builds it, where there is a Go that is new enough';
   if (missing.some((part) => 'make' in part)) return 'npm test gets it when root runs it on Debian';
   return `Debian: apt-get install ${packagesOf(missing).join(' ')}`;
 }
