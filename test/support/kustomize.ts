@@ -52,14 +52,17 @@ const texts = new Map<string, string>();
 function kustomized(folder: string): string {
   const text =
     texts.get(folder) ??
-    execFileSync(kubectlProgram, ['kustomize', folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    execFileSync(kubectlProgram, ['kustomize', folder], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   texts.set(folder, text);
   return text;
 }
 
 /** The objects of a YAML text. */
 export function parsed(text: string): KubernetesObject[] {
-  const { parseAllDocuments }: { parseAllDocuments(text: string): { toJS(): KubernetesObject }[] } =
+  const { parseAllDocuments }: { parseAllDocuments: (text: string) => { toJS(): KubernetesObject }[] } =
     createRequire(join(kubernetesModules, 'index.js'))('yaml');
   return parseAllDocuments(text).map((document) => document.toJS());
 }

@@ -52,6 +52,7 @@ const realParts = [
     // It is of no use where a process may not look at another.
     present: () => has('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0,
   },
+  { name: 'bubblewrap', packages: ['bubblewrap'], present: () => has('bwrap') && has('setpriv') },
   { name: 'faketime', packages: ['faketime'], present: () => has('faketime') },
   {
     name: 'disk-images',
@@ -120,7 +121,7 @@ function remedyFor(missing: Part[]): string {
 export function testWith(...names: RealPartName[]) {
   const needed = needs(...names);
   return (name: string, body: (t: TestContext) => Promise<void>, options: TestOptions = {}): void => {
-    void test(name, { timeout: 480_000, ...options, ...needed }, body);
+    void test(name, { timeout: 480_000, ...options, ...(needed.skip === false ? {} : needed) }, body);
   };
 }
 
