@@ -220,7 +220,7 @@ everywhere('what goes on at a stop may end: the sum of the waits is within the g
   // Sidecars end after nginx; a plain container would end with it.
   assert.deepEqual(
     spec.initContainers?.map(({ name, restartPolicy }) => `${name} ${restartPolicy}`),
-    ['weir Always', 'certs Always'],
+    ['certs Always', 'weir Always'],
   );
 });
 
