@@ -24,7 +24,7 @@ for (const version of versions) {
     Object.assign(spec, { replicas: '2' });
     Object.assign(spec.template.spec.securityContext ?? {}, { seccomp: {} });
     Object.assign(spec.template.spec.containers[0] ?? {}, { livenesProbe: {} });
-    Object.assign(spec.template.spec.initContainers?.[0]?.readinessProbe ?? {}, { periodSecond: 1 });
+    Object.assign(spec.template.spec.initContainers?.[0]?.startupProbe ?? {}, { periodSecond: 1 });
     const faults = schemaFaults(objects, version);
     for (const words of [
       `'"label"' does not exist`,
