@@ -64,66 +64,55 @@ export interface NameOptions {
 export function parseNamedRecord(text: string, options: NameOptions = {}): NamedRecord {
   const { instanceName, name } = split(text, options);
   const kind = options.kind ?? kindOf(name);
-  switch (kind) {
-    case 'reference':
-      return { kind, instanceName, key: parseReferenceKey(name) };
-    case 'asset':
-      return {
-        kind,
-        instanceName,
-        assetKind: options.assetKind,
-        uri: parseUris([name])[0],
-        qualifiers: parseQualifiers(options.qualifiers ?? []),
-      };
-    case 'action': {
-      const written = parseWrittenDigest(name);
-      if (written === undefined)
-        throw new CacheError(
-          'invalid-argument',
-          `${quote(name)} is no digest: results of actions are named by hash, hash/size or function:hash/size`,
-        );
-      const { digestFunction, hash } = written;
-      return { kind, instanceName, digestFunction, hash };
-    }
-    case 'value':
-      return { kind, instanceName, keyHash: isHashOf('sha256', name) ? name : hashOfKey(name) };
+  if (kind === 'reference') return { kind, instanceName, key: parseReferenceKey(name) };
+  if (kind === 'value')
+    return { kind, instanceName, keyHash: isHashOf('sha256', name) ? name : hashOfKey(name) };
+  if (kind === 'asset') {
+    const qualifiers = parseQualifiers(options.qualifiers ?? []);
+    return { kind, instanceName, assetKind: options.assetKind, uri: parseUris([name])[0], qualifiers };
   }
+  const written = parseWrittenDigest(name);
+  if (written !== undefined) {
+    const { digestFunction, hash } = written;
+    return { kind, instanceName, digestFunction, hash };
+  }
+  throw new CacheError(
+    'invalid-argument',
+    `${quote(name)} is no digest: results of actions are named by hash, hash/size or function:hash/size`,
+  );
+}
+
+/** The beginning of names: the instance, where one is named before a colon, and what the names there begin with. */
+export function parsePrefix(
+  text: string,
+  options: Pick<NameOptions, 'instanceName' | 'kind'> = {},
+): { readonly instanceName: InstanceName | undefined; readonly prefix: string } {
+  const { instanceName, name } = split(text, options);
+  const isNamed = options.instanceName !== undefined || name !== text;
+  return { instanceName: isNamed ? instanceName : undefined, prefix: name };
 }
 
 /** A record as `parseNamedRecord` takes it, for people; qualifiers of an asset are behind it. */
 export function recordText(record: NamedRecord): string {
-  switch (record.kind) {
-    case 'reference':
-      return withInstance(record.instanceName, record.key);
-    case 'asset': {
-      const qualifiers = record.qualifiers.map(({ name, value }) => ` ${name}=${value}`).join('');
-      return withInstance(record.instanceName, record.uri) + qualifiers;
-    }
-    case 'action':
-      return withInstance(record.instanceName, actionText(record));
-    case 'value':
-      return withInstance(record.instanceName, record.keyHash);
-  }
+  const { instanceName } = record;
+  if (record.kind === 'reference') return withInstance(instanceName, record.key);
+  if (record.kind === 'action') return withInstance(instanceName, actionText(record));
+  if (record.kind === 'value') return withInstance(instanceName, record.keyHash);
+  const qualifiers = record.qualifiers.map(({ name, value }) => ` ${name}=${value}`).join('');
+  return withInstance(instanceName, record.uri) + qualifiers;
 }
 
 /** Where a record of this name is, if there is one: below Layout.recordRoots. An asset of either kind has two places. */
 export function recordPaths(layout: Layout, record: NamedRecord): readonly string[] {
   const { instanceName } = record;
-  switch (record.kind) {
-    case 'reference':
-      return [layout.reference(instanceName, record.key)];
-    case 'asset': {
-      const { uri, qualifiers, assetKind } = record;
-      const kinds: readonly AssetKind[] = assetKind === undefined ? ['blob', 'directory'] : [assetKind];
-      return kinds.map((kind) =>
-        layout.asset(instanceName, kind, assetId({ instanceName, kind, uri, qualifiers })),
-      );
-    }
-    case 'action':
-      return [layout.actionResult(instanceName, record)];
-    case 'value':
-      return [layout.value(instanceName, record.keyHash)];
-  }
+  if (record.kind === 'reference') return [layout.reference(instanceName, record.key)];
+  if (record.kind === 'action') return [layout.actionResult(instanceName, record)];
+  if (record.kind === 'value') return [layout.value(instanceName, record.keyHash)];
+  const { uri, qualifiers, assetKind } = record;
+  const kinds: readonly AssetKind[] = assetKind === undefined ? ['blob', 'directory'] : [assetKind];
+  return kinds.map((kind) =>
+    layout.asset(instanceName, kind, assetId({ instanceName, kind, uri, qualifiers })),
+  );
 }
 
 function split(

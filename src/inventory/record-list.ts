@@ -2,6 +2,7 @@ import { type DigestFunction, digestFunctionNamed, isHashOf } from '../core/dige
 import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import { parseReferenceKey } from '../core/reference-key.ts';
 import { decodeNamedAsset, longestAssetRecord } from '../store/asset-record.ts';
+import { sizeOnDisk } from '../store/evictable.ts';
 import { instanceFolder, instanceOfFolder, type Layout } from '../store/layout.ts';
 import { segmentsBelow } from '../store/record-contents.ts';
 import { readRecord } from '../store/record-look.ts';
@@ -24,6 +25,9 @@ export interface ListedRecord {
   /** When it was last used or written. Milliseconds since 1970. */
   readonly usedAtMs: number;
 }
+
+/** With the size of its own file. Bytes on disk. */
+export type MeasuredRecord = ListedRecord & { readonly diskBytes: number };
 
 /** Which records; all where nothing is said. */
 export interface RecordFilter {
@@ -114,7 +118,7 @@ export async function* listRecords(
   layout: Layout,
   filter: RecordFilter = {},
   signal?: AbortSignal,
-): AsyncGenerator<ListedRecord> {
+): AsyncGenerator<MeasuredRecord> {
   for (const room of roomsOf(layout)) {
     const { kind, recordRoot } = room;
     if (filter.kinds !== undefined && !filter.kinds.includes(kind)) continue;
@@ -123,25 +127,18 @@ export async function* listRecords(
       const named = await room.name(segmentsBelow(recordRoot, path), path);
       if (filter.instanceName !== undefined && named.instanceName !== filter.instanceName) continue;
       if (filter.prefix !== undefined && !nameOf(named.name)?.startsWith(filter.prefix)) continue;
-      yield { kind, recordRoot, path, usedAtMs: stats.mtimeMs, ...named };
+      const [usedAtMs, diskBytes] = [stats.mtimeMs, sizeOnDisk(stats)];
+      yield { kind, recordRoot, path, usedAtMs, diskBytes, ...named };
     }
   }
 }
 
 /** What a prefix is compared with. */
 export function nameOf(record: NamedRecord | undefined): string | undefined {
-  switch (record?.kind) {
-    case undefined:
-      return undefined;
-    case 'reference':
-      return record.key;
-    case 'asset':
-      return record.uri;
-    case 'action':
-      return record.hash;
-    case 'value':
-      return record.keyHash;
-  }
+  if (record === undefined) return undefined;
+  if (record.kind === 'reference') return record.key;
+  if (record.kind === 'asset') return record.uri;
+  return record.kind === 'action' ? record.hash : record.keyHash;
 }
 
 /** Leaves out folders in which nothing can be wanted: a list of one project does not read the others. */
