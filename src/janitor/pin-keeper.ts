@@ -47,7 +47,10 @@ export function startPinKeeper(parts: PinKeeperParts): Repeating {
       lastFailure = failure;
     }
     const worked = performance.now() - begun;
-    return Math.min(Math.max(longest, worked * restFactor), Math.max(shortestRestMs, ages.leaseMs / perLease));
+    return Math.min(
+      Math.max(longest, worked * restFactor),
+      Math.max(shortestRestMs, ages.leaseMs / perLease),
+    );
   });
 }
 
