@@ -42,7 +42,7 @@ const longestFile = 64 * 1024;
 const pinMode = 0o644;
 
 /** Where the pin of a record is. A record's path may be longer than a name can be. */
-export function pinPath(layout: Layout, recordPath: string): string {
+function pinPath(layout: Layout, recordPath: string): string {
   const hash = createHash('sha256').update(relative(layout.root, recordPath)).digest('hex');
   return join(layout.pins, hash.slice(0, 32));
 }

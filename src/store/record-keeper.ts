@@ -166,6 +166,6 @@ function leasingReaches(layout: Layout, leases: Leases, tally: Tally): ReachChec
       return missing;
     },
   };
-  const trees = storedTrees(blobs, { touchAll, restMs: leases.restMs }, true);
+  const trees = storedTrees(blobs, { touchAll, restMs: (stats) => leases.restMs(stats) }, true);
   return reachChecker(blobs, trees, noDurability, noTrees);
 }

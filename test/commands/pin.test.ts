@@ -223,7 +223,7 @@ void test('references of instances, results of actions, assets and values are ke
     listed.map(({ state }) => state),
     ['whole', 'whole', 'whole', 'whole'],
   );
-  assert.deepEqual(listed.map(({ note }) => note).sort(), ['', '', '', 'a value']);
+  assert.deepEqual(listed.map(({ note }) => String(note)).sort(), ['', '', '', 'a value']);
   const refs = listed.map(({ ref }) => String(ref));
   for (const ref of ['team/a:p/e/named', action.digest.hash, 'https://example.com/asset'])
     assert.ok(refs.includes(ref), `${ref} is in the list`);
@@ -276,7 +276,9 @@ void test('fsck names pins that cannot be read or keep nothing; a listing leaves
       ['weir/pins/damaged'],
     );
     assert.match(report.found.incomplete.first[0]?.detail ?? '', /cas\/refs\/heads\/p\/e\/never is not here/);
-    const states = jsonLines(await weirOn(volume, 'pin', '--list', '--json')).map(({ state }) => state);
+    const states = jsonLines(await weirOn(volume, 'pin', '--list', '--json')).map(({ state }) =>
+      String(state),
+    );
     assert.deepEqual(states.sort(), ['absent', 'unreadable', 'whole']);
     assert.equal((await fsck(volume, '--repair')).code, 1, 'the absent one stays');
     assert.equal((await readdir(pins)).length, 2);
