@@ -141,13 +141,16 @@ void test('pulls and pushes of others go on while everything else is purged agai
   const kept = await pushTree(clients, 'kept/e/k', [1000, 2000]);
   const stop = new AbortController();
   const others = pullAndPush(server, kept.key, stop.signal);
-  for (let round = 0; round < 4; round++) {
-    for (let count = 0; count < 20; count++) await pushTree(clients, `gone/e/k${count}`, [100]);
-    const { code, out } = await weirOn(volume, 'purge', '--ref', 'gone/*', '--yes');
-    assert.equal(code, 0);
-    assert.match(out, /^removed 20 references\n/);
+  try {
+    for (let round = 0; round < 2; round++) {
+      for (let count = 0; count < 8; count++) await pushTree(clients, `gone/e/k${count}`, [100]);
+      const { code, out } = await weirOn(volume, 'purge', '--ref', 'gone/*', '--yes');
+      assert.equal(code, 0);
+      assert.match(out, /^removed 8 references\n/);
+    }
+  } finally {
+    stop.abort();
   }
-  stop.abort();
   assert.ok((await others) > 0);
   assert.deepEqual(
     (await refsLeft(volume)).filter((ref) => ref.startsWith('gone/')),
