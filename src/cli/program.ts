@@ -5,6 +5,8 @@ import { duCommand } from './du.ts';
 import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { lsCommand } from './ls.ts';
+import { pinCommand, unpinCommand } from './pin.ts';
+import { purgeCommand } from './purge.ts';
 import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { statusCommand } from './status.ts';
@@ -25,6 +27,9 @@ export function weirProgram(): Command {
     .addCommand(showCommand())
     .addCommand(whyMissingCommand())
     .addCommand(duCommand())
+    .addCommand(pinCommand())
+    .addCommand(unpinCommand())
+    .addCommand(purgeCommand())
     .addCommand(fsckCommand())
     .addCommand(healthcheckCommand())
     .addCommand(completionCommand());

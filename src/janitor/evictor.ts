@@ -16,6 +16,7 @@ export interface Evictor {
 export interface EvictorParts {
   readonly volume: Volume;
   readonly ages: LeaseAges;
+  readonly indexOnly: boolean;
   readonly thread: JanitorThread;
   /** Whether it makes room by itself; for an upload that asks it always does. */
   readonly mayWork: () => boolean;
@@ -48,7 +49,8 @@ interface Wanted {
 }
 
 /** Begins to watch the room on a volume, and makes it when an upload asks for it. */
-export function startEvictor({ volume, ages, thread, mayWork, observer, logger }: EvictorParts): Evictor {
+export function startEvictor(parts: EvictorParts): Evictor {
+  const { volume, ages, indexOnly, thread, mayWork, observer, logger } = parts;
   let passing: Promise<RoomMade> | undefined;
   let notBefore = 0;
   /** What uploads are told that ask before that. */
@@ -83,7 +85,8 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
     observer.evictionPass('began');
     try {
       const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs, filesOfPart };
-      const outcome = await thread.run({ kind: 'evict', plan });
+      const { pins, ...outcome } = await thread.run({ kind: 'evict', plan, ages, indexOnly });
+      volume.space.pinned(pins);
       volume.space.freed(outcome.bytes, performance.now() - begun);
       observer.evicted(outcome);
       tell(outcome, wanted);
@@ -107,7 +110,7 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
     if (outcome.droppedBallast)
       logger.warn('the volume was completely full: its ballast was given up so that room could be made');
     logger[short ? 'warn' : 'info'](
-      short ? 'made less room than wanted: everything else was used too recently' : 'made room',
+      short ? 'made less room than wanted: everything else was used too recently, or is pinned' : 'made room',
       { ...outcome, ...wanted },
     );
     if (short) [notBefore, whyWaiting] = [performance.now() + pauseMs(ages.evictAgeMs), false];
