@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { certsCommand } from './certs.ts';
 import { completionCommand } from './completion.ts';
+import { cpCommand } from './cp.ts';
 import { duCommand } from './du.ts';
 import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
@@ -25,6 +26,7 @@ export function weirProgram(): Command {
     .addCommand(showCommand())
     .addCommand(whyMissingCommand())
     .addCommand(duCommand())
+    .addCommand(cpCommand())
     .addCommand(fsckCommand())
     .addCommand(healthcheckCommand())
     .addCommand(completionCommand());
