@@ -4,6 +4,7 @@ import { CacheError } from '../core/cache-error.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import type { CopyTarget } from '../copying/copy-ends.ts';
 import { copyNames } from '../copying/copy-names.ts';
+import { isServerUrl } from '../copying/server-connection.ts';
 import { type CopiedKind, copiedKinds } from '../copying/volume-source.ts';
 import { type OpenedSource, openSource, openTarget } from './cp-ends.ts';
 import { givenNames, listedNames, type NameChoice, parseCopiedName } from './cp-names.ts';
@@ -94,11 +95,6 @@ async function cp(from: string, to: string, refs: readonly string[], options: Cp
   try {
     expectSense(from, to, choice);
     source = await openSource(from, filesOf(options, 'from'), options.retries, Date.now, stopping.signal);
-    if (source.layout === undefined && !isGiven(choice))
-      throw new CacheError(
-        'invalid-argument',
-        `${from} is a server, which cannot be asked for its names: give them, or --names-from a file`,
-      );
     target = await openTarget(to, filesOf(options, 'to'), options, Date.now, stopping.signal);
   } catch (error) {
     await Promise.all([source?.source.close(), target?.close()]);
@@ -153,6 +149,11 @@ async function counted(names: AsyncIterable<unknown>): Promise<number> {
 /** Throws 'invalid-argument' for a command line that cannot be meant. */
 function expectSense(from: string, to: string, choice: NameChoice): void {
   for (const ref of choice.refs) parseCopiedName(ref, choice);
+  if (isServerUrl(from) && !isGiven(choice))
+    throw new CacheError(
+      'invalid-argument',
+      `${from} is a server, which cannot be asked for its names: give them, or --names-from a file`,
+    );
   if (choice.patterns.length > 0 && isGiven(choice))
     throw new CacheError(
       'invalid-argument',

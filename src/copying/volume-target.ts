@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Digest, digestText } from '../core/digest.ts';
+import { type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Layout } from '../store/layout.ts';
@@ -60,7 +60,13 @@ export function lookedAtVolume(layout: Layout, clock: Clock): CopyTarget {
       const [found] = await source.contents(nameOf(content), signal);
       return found !== undefined && meaningOf(found) === meaningOf(content);
     },
-    findMissing: (instanceName, digests, signal) => source.findMissing(instanceName, digests, signal),
+    findMissing: (instanceName, digests, signal) =>
+      source.findMissing(
+        instanceName,
+        // It comes with the directory.
+        digests.filter((digest) => !isEmptyBlob(digest)),
+        signal,
+      ),
     putAll: onlyLooked,
     upload: onlyLooked,
     write: onlyLooked,
