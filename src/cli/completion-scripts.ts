@@ -13,8 +13,8 @@ function bashScript(tree: CommandNode): string {
   const nodes = allNodes(tree);
   const words = (node: CommandNode) => [...commandNames(node), ...node.choices, ...optionNames(node)];
   const values = ({ value }: OptionNode) => {
-    if (value === 'folder') return `COMPREPLY=($(compgen -d -- "$current")); return`;
-    if (value === 'file') return `COMPREPLY=($(compgen -f -- "$current")); return`;
+    if (value === 'folder') return `compopt -o filenames; COMPREPLY=($(compgen -d -- "$current")); return`;
+    if (value === 'file') return `compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return`;
     if (value === undefined || value === 'any') return 'return';
     return `COMPREPLY=($(compgen -W ${quoted(value.join(' '))} -- "$current")); return`;
   };
@@ -75,8 +75,12 @@ ${valueCases(nodes, values)}
   case "$command" in
 ${nodes.map((node) => `    ${quoted(name(node))}) described=(\n${described(node)}\n    ) ;;`).join('\n')}
   esac
-  [[ $PREFIX == -* ]] || described=(\${described:#-*})
-  _describe -o weir described || _files
+  if [[ $PREFIX == -* ]]; then
+    _describe -o weir described
+  else
+    described=(\${described:#-*})
+    _describe weir described || _files
+  fi
 }
 if [[ \${funcstack[1]} == _weir ]]; then _weir "$@"; else compdef _weir weir; fi
 `;
