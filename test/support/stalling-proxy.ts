@@ -8,6 +8,8 @@ export interface StallingProxy {
   readonly address: string;
   /** Resolves when so many bytes have gone to the server that nothing more is let through. */
   readonly stalled: Promise<void>;
+  /** Resolves when the client has gone, and the server has read all that came and closed its end as well. */
+  readonly parted: Promise<void>;
   /** Connections that were closed at once. */
   refused(): number;
 }
@@ -27,6 +29,7 @@ export async function stallingProxy(
 ): Promise<StallingProxy> {
   const [host = '', port = ''] = server.split(':');
   const { promise: stalled, resolve: onStalled } = Promise.withResolvers<void>();
+  const { promise: parted, resolve: onParted } = Promise.withResolvers<void>();
   const sockets = new Set<Socket>();
   let passed = 0;
   let refused = 0;
@@ -37,14 +40,19 @@ export async function stallingProxy(
       return;
     }
     const upstream = connect(Number(port), host);
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => {});
-      one.once('close', () => other.destroy());
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
     }
+    client.once('close', () => {
+      upstream.end();
+      // Its end is only seen by who reads up to there.
+      upstream.resume();
+    });
+    upstream.once('close', () => {
+      client.destroy();
+      onParted();
+    });
     upstream.pipe(client);
     client.on('data', (bytes) => {
       const left = stallAfter - passed;
@@ -64,6 +72,7 @@ export async function stallingProxy(
   return {
     address: `127.0.0.1:${(listener.address() as AddressInfo).port}`,
     stalled,
+    parted,
     refused: () => refused,
   };
 }
