@@ -1,10 +1,13 @@
 import { Command } from 'commander';
 import { certsCommand } from './certs.ts';
 import { completionCommand } from './completion.ts';
+import { cpCommand } from './cp.ts';
 import { duCommand } from './du.ts';
 import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { lsCommand } from './ls.ts';
+import { pinCommand, unpinCommand } from './pin.ts';
+import { purgeCommand } from './purge.ts';
 import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { statusCommand } from './status.ts';
@@ -25,6 +28,10 @@ export function weirProgram(): Command {
     .addCommand(showCommand())
     .addCommand(whyMissingCommand())
     .addCommand(duCommand())
+    .addCommand(pinCommand())
+    .addCommand(unpinCommand())
+    .addCommand(purgeCommand())
+    .addCommand(cpCommand())
     .addCommand(fsckCommand())
     .addCommand(healthcheckCommand())
     .addCommand(completionCommand());

@@ -55,6 +55,18 @@ export type LookupKind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
  */
 export type Cut = 'handshake' | 'connections' | 'calls' | 'stalled' | 'memory';
 
+/** What is pinned on a volume. */
+export interface PinCounts {
+  /** Pins of which all is here. */
+  readonly whole: number;
+  /** Pins whose record, or something that it reaches, is not here. */
+  readonly incomplete: number;
+  /** Files of pins that cannot be read: nobody knows what they are for. */
+  readonly unreadable: number;
+  /** What is here of all of them; a blob counts for each pin that reaches it. */
+  readonly bytes: number;
+}
+
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
   callBegan(role: Role): void;
@@ -65,7 +77,7 @@ export interface Observer {
   /** Payload bytes that went out over a service, without framing. */
   sent(service: string, role: Role, bytes: number): void;
   /** A request of the HTTP cache protocol has ended; the method is one that exists there, or `other`. */
-  httpAnswered(method: string, status: number, role: Role): void;
+  httpAnswered(method: string, status: number, role: Role, seconds: number): void;
   pushed(push: Push): void;
   /** An upload whose bytes were not the ones announced. */
   uploadMismatched(): void;
@@ -75,8 +87,17 @@ export interface Observer {
   promiseBroken(blob: BlobName): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
-  /** A part of a scrub: bytes that were read, blobs that were seen whole, and how far the pass is, 0 to 1. */
-  scrubbed(part: { bytes: number; blobs: number; progress: number }): void;
+  /**
+   * A part of a scrub: bytes that were read, blobs that were seen whole, those that could not be read, how far the
+   * pass is, 0 to 1, and when it began; 0 before the first.
+   */
+  scrubbed(part: {
+    bytes: number;
+    blobs: number;
+    unreadable: number;
+    progress: number;
+    beganMs: number;
+  }): void;
   /** Whether this server's janitor has the lock of the volume. */
   janitorLock(held: boolean): void;
   /** A pass of eviction began, or ended: with room enough, with less than wanted, or not at all. */
@@ -91,6 +112,8 @@ export interface Observer {
   ballast(bytes: number): void;
   /** Records were looked through: of those so far incomplete, and waiting to be seen so again; and how many went. */
   tidiedRecords(part: { looked: number; waiting: number; removed: number }): void;
+  /** What is pinned was leased anew. */
+  pinned(pins: PinCounts): void;
   /** The trash was emptied: blobs, records and bytes on disk that went, files that went back, and how long the youngest blob had not been used. */
   evicted(outcome: {
     blobs: number;

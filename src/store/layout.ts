@@ -26,6 +26,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/janitor-lock         which server's janitor works, and a number that it counts up
  *     <root>/weir/ballast              takes room, to be given up when there is no other
+ *     <root>/weir/pins/<id>            that a record, and all that it reaches, is not to be evicted
  *     <root>/weir/incomplete           records that were seen incomplete, and when first
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
@@ -51,6 +52,8 @@ export interface Layout {
   readonly ballast: string;
   /** Records that were seen incomplete (incomplete-observations.ts). */
   readonly incomplete: string;
+  /** A file for each pinned record (pins.ts). */
+  readonly pins: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
@@ -112,6 +115,7 @@ export function layoutOf(root: string): Layout {
     janitorLock: join(own, 'janitor-lock'),
     ballast: join(own, 'ballast'),
     incomplete: join(own, 'incomplete'),
+    pins: join(own, 'pins'),
     processes: join(own, 'processes'),
     usage: join(own, 'usage'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
@@ -162,8 +166,8 @@ export const blobPrefixes: readonly string[] = Array.from({ length: 256 }, (_, i
  * check. Those of other digest functions come with their first blobs.
  */
 export async function makeFolders(layout: Layout): Promise<void> {
-  const { objects, referenceHeads, temporary, trash, quarantine } = layout;
-  for (const folder of [objects, referenceHeads, temporary, trash, quarantine]) {
+  const { objects, referenceHeads, temporary, trash, quarantine, pins } = layout;
+  for (const folder of [objects, referenceHeads, temporary, trash, quarantine, pins]) {
     await mkdir(folder, { recursive: true });
   }
   await Promise.all(blobPrefixes.map((prefix) => mkdir(join(objects, prefix), { recursive: true })));

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Observer } from '../core/observer.ts';
+import type { Observer, PinCounts } from '../core/observer.ts';
+import { unknownYet } from './unknown-yet.ts';
 
 type JanitorObserver = Pick<
   Observer,
@@ -10,17 +11,26 @@ type JanitorObserver = Pick<
   | 'swept'
   | 'ballast'
   | 'tidiedRecords'
+  | 'pinned'
   | 'evicted'
 >;
 
+const pinStates = ['whole', 'incomplete', 'unreadable'] as const;
 const outcomes = ['enough', 'short', 'failed'] as const;
+
+const noPins: PinCounts = { whole: 0, incomplete: 0, unreadable: 0, bytes: 0 };
 
 /** What the janitor of this server does. */
 export function janitorMetrics(registry: Registry): JanitorObserver {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const lock = gauge('weir_janitor_lock_held', "1 while this server's janitor is the one that works.");
+  const lock = unknownYet(
+    gauge(
+      'weir_janitor_lock_held',
+      "1 while this server's janitor is the one that works. Absent where nobody may push, and no janitor is.",
+    ),
+  );
   const passes = new Counter({
     name: 'weir_eviction_passes_total',
     help: 'Passes of eviction that have ended, by outcome: enough room was made, less than wanted, or none because the volume failed.',
@@ -28,9 +38,11 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     registers,
   });
   const running = gauge('weir_eviction_running', '1 while a pass of eviction is under way.');
-  const lastPass = gauge(
-    'weir_eviction_last_pass_timestamp_seconds',
-    'When the last pass of eviction ended; 0 before the first.',
+  const lastPass = unknownYet(
+    gauge(
+      'weir_eviction_last_pass_timestamp_seconds',
+      'When the last pass of eviction ended. Absent before the first.',
+    ),
   );
   const looked = counter(
     'weir_eviction_looked_files_total',
@@ -51,9 +63,11 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     'References, action results, assets and values removed because nobody used them for as long as the blobs that went.',
   );
   const evictedBytes = counter('weir_evicted_bytes_total', 'Bytes on disk of what was removed to make room.');
-  const evictionAge = gauge(
-    'weir_eviction_age_seconds',
-    'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time.',
+  const evictionAge = unknownYet(
+    gauge(
+      'weir_eviction_age_seconds',
+      'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time. Absent before the first.',
+    ),
   );
   const runs = gauge('weir_trash_runs', 'Passes whose files rest in the trash, or were left there.');
   const swept = counter('weir_swept_files_total', 'Temporary files removed that nobody finished.');
@@ -73,6 +87,21 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     'weir_removed_records_total',
     'Of those, how many were removed because that had not changed for longer than a lease.',
   );
+  const pins = new Gauge({
+    name: 'weir_pins',
+    help: 'Names that are pinned, by whether all that they reach is here; unreadable: files of pins that make no sense.',
+    labelNames: ['state'],
+    registers,
+  });
+  const pinnedBytes = gauge(
+    'weir_pinned_bytes',
+    'Bytes of blobs that pinned names reach; a blob counts for each of them.',
+  );
+  const setPins = (counts: PinCounts) => {
+    for (const state of pinStates) pins.set({ state }, counts[state]);
+    pinnedBytes.set(counts.bytes);
+  };
+  setPins(noPins);
   // A rate needs its zero: series exist from the start.
   for (const outcome of outcomes) passes.inc({ outcome }, 0);
   let wasHeld = false;
@@ -80,7 +109,10 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     janitorLock(held) {
       lock.set(held ? 1 : 0);
       // What another janitor sees from now on, this one does not know.
-      if (wasHeld && !held) for (const seen of [runs, ballast, waiting]) seen.set(0);
+      if (wasHeld && !held) {
+        for (const seen of [runs, ballast, waiting]) seen.set(0);
+        setPins(noPins);
+      }
       wasHeld = held;
     },
     evictionPass(now) {
@@ -101,6 +133,7 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
       returned.inc(outcome.returned);
       if (outcome.blobs > 0) evictionAge.set(outcome.youngestIdleMs / 1000);
     },
+    pinned: setPins,
     trashRuns: (count) => runs.set(count),
     swept: (files) => swept.inc(files),
     ballast: (bytes) => ballast.set(bytes),
