@@ -2,8 +2,9 @@
 //
 //   npm test [-- [--no-real-parts] [--long] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
-// --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other.
-// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx or containers, and the set-up for them.
+// --long runs the tests of the promises at the sizes that the promises ask for, and builds what the others go without:
+// hours. One after the other.
+// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx, Prometheus, containers or kubectl, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -11,7 +12,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose'].map((name) => join('test', name, '/'));
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'monitoring', 'kubernetes'].map((name) =>
+  join('test', name, '/'),
+);
 const optionsWithValue = new Set([
   '--test-name-pattern',
   '--test-skip-pattern',
@@ -58,7 +61,7 @@ await run([
 
 /** Every test file of the tree; of a long run, those that have a long size. */
 function testFiles() {
-  const folders = long ? [join('test', 'promises'), join('test', 'fuzz')] : ['test'];
+  const folders = long ? ['promises', 'fuzz', 'kubernetes'].map((name) => join('test', name)) : ['test'];
   const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
   return folders
     .flatMap(filesIn)

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HealthState } from 'nice-grpc-server-health';
+import { version } from './cli/version.ts';
 import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
@@ -70,7 +71,7 @@ const tidyMs = 5000;
 export async function startApp(options: AppOptions, logger: Logger): Promise<App> {
   const clock: Clock = Date.now;
   routeGrpcLog(logger);
-  const metrics = prometheusMetrics();
+  const metrics = prometheusMetrics(version);
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (blob: BlobName) => void = () => {};
   let distrustLeases = () => {};
@@ -102,6 +103,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     usage: () => volume.space.usage(),
     isWritable: () => watch.state().writable,
     quota: () => quotaOf(volume),
+    headRoom: (totalBytes) => volume.space.headRoom(totalBytes),
+    leaseSeconds: options.leaseMs / 1000,
     clockSkewMs: () => volume.clock.skewMs(),
   });
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { certsCommand } from './certs.ts';
 import { completionCommand } from './completion.ts';
+import { cpCommand } from './cp.ts';
 import { duCommand } from './du.ts';
 import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
@@ -30,6 +31,7 @@ export function weirProgram(): Command {
     .addCommand(pinCommand())
     .addCommand(unpinCommand())
     .addCommand(purgeCommand())
+    .addCommand(cpCommand())
     .addCommand(fsckCommand())
     .addCommand(healthcheckCommand())
     .addCommand(completionCommand());

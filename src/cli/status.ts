@@ -10,7 +10,7 @@ interface StatusOptions {
   readonly json: boolean;
 }
 
-const patienceMs = 10_000;
+const patienceMs = 20_000;
 const usualUrl = `http://${settings.OPS_LISTEN.default ?? '127.0.0.1:11080'}`;
 
 /** `weir status`: how a running server is, from its operations port. */

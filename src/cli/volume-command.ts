@@ -37,7 +37,7 @@ export function instanceOption(text: string): InstanceName {
 }
 
 /** What commander says of an argument that a parser of ours does not take. */
-export function orInvalid<T>(parse: () => T): T {
+function orInvalid<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {

@@ -77,7 +77,7 @@ export interface Observer {
   /** Payload bytes that went out over a service, without framing. */
   sent(service: string, role: Role, bytes: number): void;
   /** A request of the HTTP cache protocol has ended; the method is one that exists there, or `other`. */
-  httpAnswered(method: string, status: number, role: Role): void;
+  httpAnswered(method: string, status: number, role: Role, seconds: number): void;
   pushed(push: Push): void;
   /** An upload whose bytes were not the ones announced. */
   uploadMismatched(): void;
@@ -87,8 +87,17 @@ export interface Observer {
   promiseBroken(blob: BlobName): void;
   /** The scrubber has set a blob aside. */
   quarantined(blob: BlobName): void;
-  /** A part of a scrub: bytes that were read, blobs that were seen whole, and how far the pass is, 0 to 1. */
-  scrubbed(part: { bytes: number; blobs: number; progress: number }): void;
+  /**
+   * A part of a scrub: bytes that were read, blobs that were seen whole, those that could not be read, how far the
+   * pass is, 0 to 1, and when it began; 0 before the first.
+   */
+  scrubbed(part: {
+    bytes: number;
+    blobs: number;
+    unreadable: number;
+    progress: number;
+    beganMs: number;
+  }): void;
   /** Whether this server's janitor has the lock of the volume. */
   janitorLock(held: boolean): void;
   /** A pass of eviction began, or ended: with room enough, with less than wanted, or not at all. */

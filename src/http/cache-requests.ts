@@ -44,8 +44,9 @@ export async function answerCacheRequest(
     message = refuse(exchange, error, logger);
   } finally {
     observer.callEnded(listener);
-    observer.httpAnswered(methodLabel(request.method), response.statusCode, listener);
-    if (logger.debugs) logger.debug('call', { ...described(exchange, begun), ...(message && { message }) });
+    const seconds = (performance.now() - begun) / 1000;
+    observer.httpAnswered(methodLabel(request.method), response.statusCode, listener, seconds);
+    if (logger.debugs) logger.debug('call', { ...described(exchange, seconds), ...(message && { message }) });
   }
 }
 
@@ -137,7 +138,7 @@ function methodLabel(method: string | undefined): string {
 
 function described(
   { request, response, listener, identity }: Exchange,
-  begun: number,
+  seconds: number,
 ): Record<string, unknown> {
   const { headers, socket } = request;
   return {
@@ -145,7 +146,7 @@ function described(
     path: request.url?.slice(0, 300),
     listener,
     status: response.statusCode,
-    seconds: Number(((performance.now() - begun) / 1000).toFixed(6)),
+    seconds: Number(seconds.toFixed(6)),
     peer: headers['x-forwarded-for'] ?? socket.remoteAddress,
     tool: headers['user-agent']?.slice(0, 100),
     ...(identity && identityFields(identity)),

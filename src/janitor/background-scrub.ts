@@ -68,7 +68,9 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
     if (state !== undefined && performance.now() - renewedAt < renewEveryMs) return state;
     const found = await readScrubState(layout);
     if (isBusy(found) || (found !== undefined && isFresh(found))) {
-      observer.scrubbed({ bytes: 0, blobs: 0, progress: (found?.prefix ?? 0) / blobPrefixes.length });
+      const { prefix, began } = found ?? noScrubYet;
+      const progress = prefix / blobPrefixes.length;
+      observer.scrubbed({ bytes: 0, blobs: 0, unreadable: 0, progress, beganMs: began });
       return (state = undefined);
     }
     const isOurs = state !== undefined && (found === undefined || found.server === server);
@@ -115,7 +117,8 @@ export function startBackgroundScrub(parts: BackgroundScrubParts): BackgroundScr
     if (state === undefined) return;
     const { bytes, blobs, quarantined, prefix } = slice;
     for (const blob of quarantined) observer.quarantined(blob);
-    observer.scrubbed({ bytes, blobs, progress: prefix / blobPrefixes.length });
+    const progress = prefix / blobPrefixes.length;
+    observer.scrubbed({ bytes, blobs, unreadable: slice.unreadable, progress, beganMs: state.began });
     if (slice.unreadable > 0) {
       const { unreadable, firstUnreadable } = slice;
       logger.error('the scrub could not read some blobs; look at the disk', { unreadable, firstUnreadable });

@@ -28,6 +28,11 @@ const lookEveryMs = 1000;
 /** Of the inodes: eviction begins when fewer are free, and well before uploads are refused. */
 const inodeShareKeptFree = 0.02;
 const inodeMargin = 1.5;
+/**
+ * On a disk where removing a file takes a millisecond the first room is there in a minute, however much has to go.
+ * Whoever misses a blob looks into each part that rests, so there should not be many at once.
+ */
+const filesOfPart = 50_000;
 const pauseAfterFailureMs = 3000;
 /** Of the quota: eviction begins above the former, so that uploads need not wait, and ends below the latter. */
 const quotaShares = { high: 0.9, low: 0.8 };
@@ -79,7 +84,7 @@ export function startEvictor(parts: EvictorParts): Evictor {
     const { evictAgeMs, graceMs } = ages;
     observer.evictionPass('began');
     try {
-      const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs };
+      const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs, filesOfPart };
       const { pins, ...outcome } = await thread.run({ kind: 'evict', plan, ages, indexOnly });
       volume.space.pinned(pins);
       volume.space.freed(outcome.bytes, performance.now() - begun);

@@ -123,7 +123,7 @@ async function finishAbandoned(
   const sum = { blobs: 0, records: 0, bytes: 0, returned: 0 };
   let youngestIdleMs = Number.POSITIVE_INFINITY;
   for (const run of trash.abandoned(abandonedAfterMs)) {
-    if (ownRuns.has(run)) continue;
+    if ([...ownRuns].some((own) => run.startsWith(own))) continue;
     const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock);
     for (const field of ['blobs', 'records', 'bytes', 'returned'] as const) sum[field] += emptied[field];
     if (emptied.blobs > 0) youngestIdleMs = Math.min(youngestIdleMs, emptied.youngestIdleMs);

@@ -32,9 +32,10 @@ export function actionCacheService(
           'not-found',
           `the result of action ${digestText(action)} is not here, or not whole`,
         );
-      return await inlined(blobs, result, action, request, (bytes) =>
-        caller.stream?.expectAnswer(bytes, signal),
-      );
+      return await inlined(blobs, result, action, request, {
+        expectAnswer: (bytes) => caller.stream?.expectAnswer(bytes, signal),
+        onInlined: (bytes) => observer.sent('ActionCache', caller.listener, bytes),
+      });
     },
 
     async updateActionResult(request, { signal }) {
@@ -47,6 +48,12 @@ export function actionCacheService(
   };
 }
 
+interface Inlining {
+  readonly expectAnswer: (bytes: number) => Promise<void> | undefined;
+  /** Called for each blob whose contents become a part of the answer. */
+  readonly onInlined: (bytes: number) => void;
+}
+
 /**
  * The result with the contents that were asked for, as far as a message has room for them: the API leaves it to
  * the server, and clients take 4 MiB.
@@ -56,14 +63,16 @@ async function inlined(
   result: ActionResult,
   { digestFunction }: Digest,
   request: GetActionResultRequest,
-  expectAnswer: (bytes: number) => Promise<void> | undefined,
+  { expectAnswer, onInlined }: Inlining,
 ): Promise<ActionResult> {
   const { length } = ActionResult.encode(result).finish();
   let left = Math.min(maxInlinedBytes, maxAnswerBytes - length);
   const contents = async (asked: boolean, digest: UncheckedDigest | undefined, present: Uint8Array) => {
     if (!asked || digest === undefined || present.length > 0 || digest.sizeBytes > left) return present;
     left -= Number(digest.sizeBytes) + fieldBytes;
-    return await blobs.readWhole(parseDigest(digest, digestFunction));
+    const data = await blobs.readWhole(parseDigest(digest, digestFunction));
+    onInlined(data.length);
+    return data;
   };
   const paths = new Set(request.inlineOutputFiles);
   const asked = [

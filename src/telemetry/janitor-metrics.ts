@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Observer, PinCounts } from '../core/observer.ts';
+import { unknownYet } from './unknown-yet.ts';
 
 type JanitorObserver = Pick<
   Observer,
@@ -24,7 +25,12 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const lock = gauge('weir_janitor_lock_held', "1 while this server's janitor is the one that works.");
+  const lock = unknownYet(
+    gauge(
+      'weir_janitor_lock_held',
+      "1 while this server's janitor is the one that works. Absent where nobody may push, and no janitor is.",
+    ),
+  );
   const passes = new Counter({
     name: 'weir_eviction_passes_total',
     help: 'Passes of eviction that have ended, by outcome: enough room was made, less than wanted, or none because the volume failed.',
@@ -32,9 +38,11 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     registers,
   });
   const running = gauge('weir_eviction_running', '1 while a pass of eviction is under way.');
-  const lastPass = gauge(
-    'weir_eviction_last_pass_timestamp_seconds',
-    'When the last pass of eviction ended; 0 before the first.',
+  const lastPass = unknownYet(
+    gauge(
+      'weir_eviction_last_pass_timestamp_seconds',
+      'When the last pass of eviction ended. Absent before the first.',
+    ),
   );
   const looked = counter(
     'weir_eviction_looked_files_total',
@@ -55,9 +63,11 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     'References, action results, assets and values removed because nobody used them for as long as the blobs that went.',
   );
   const evictedBytes = counter('weir_evicted_bytes_total', 'Bytes on disk of what was removed to make room.');
-  const evictionAge = gauge(
-    'weir_eviction_age_seconds',
-    'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time.',
+  const evictionAge = unknownYet(
+    gauge(
+      'weir_eviction_age_seconds',
+      'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time. Absent before the first.',
+    ),
   );
   const runs = gauge('weir_trash_runs', 'Passes whose files rest in the trash, or were left there.');
   const swept = counter('weir_swept_files_total', 'Temporary files removed that nobody finished.');

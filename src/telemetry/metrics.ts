@@ -1,18 +1,10 @@
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
 import { toolLabels } from '../core/tool.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
-
-/** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
-export interface VolumeProbe {
-  usage(): Promise<{ totalBytes: number; freeBytes: number; totalInodes: number; freeInodes: number }>;
-  isWritable(): boolean;
-  /** Bytes on disk that the cache may take, and takes; undefined where it has no quota. */
-  quota(): { limitBytes: number; usedBytes: number } | undefined;
-  /** By how much our clock is ahead of the one that dates the volume's files. */
-  clockSkewMs(): number;
-}
+import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
+import { wholenessMetrics } from './wholeness-metrics.ts';
 
 /** All metrics of the process. */
 export interface Metrics {
@@ -27,13 +19,29 @@ export interface Metrics {
 const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 const cuts: readonly Cut[] = ['handshake', 'connections', 'calls', 'stalled', 'memory'];
-/** A scrape answers without the volume's gauges when the volume takes longer than this. Milliseconds. */
-const volumePatience = 2000;
+/** prom-client's names for sums of gauges: the suffix is for counters (ADR 41), and Prometheus can add by itself. */
+const misnamed = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+/** As of gRPC calls, so that the two can be shown together. Seconds. */
+const durationBuckets = exponentialBuckets(0.001, 4, 12);
 
 /** Metrics by prom-client; those of gRPC calls come from nice-grpc-prometheus and are merged in. */
-export function prometheusMetrics(): Metrics {
+export function prometheusMetrics(version: string): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of misnamed) registry.removeSingleMetric(name);
+  // A server calls nobody.
+  for (const { name } of grpcRegistry.getMetricsAsArray())
+    if (name.startsWith('grpc_client_')) grpcRegistry.removeSingleMetric(name);
+  new Gauge({
+    name: 'weir_build_info',
+    help: 'Always 1; the version of this server is its label.',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version }, 1);
   const observer = countingObserver(registry);
   let readVolume = () => Promise.resolve();
   return {
@@ -81,6 +89,13 @@ function countingObserver(registry: Registry): Observer {
     labelNames: ['method', 'status', 'listener'],
     registers,
   });
+  const httpSeconds = new Histogram({
+    name: 'weir_http_handling_seconds',
+    help: 'How long requests of the HTTP cache protocol took, by method.',
+    labelNames: ['method'],
+    buckets: durationBuckets,
+    registers,
+  });
   const pushes = new Counter({
     name: 'weir_pushes_total',
     help: 'Successful pushes of references and assets.',
@@ -99,37 +114,6 @@ function countingObserver(registry: Registry): Observer {
   const mismatches = new Counter({
     name: 'weir_upload_mismatches_total',
     help: 'Uploads whose bytes were not the ones their digest announced.',
-    registers,
-  });
-  const doubts = new Counter({
-    name: 'weir_doubted_blobs_total',
-    help: 'Observations of a stored blob that is not what its name or the caller says, by reason.',
-    labelNames: ['reason'],
-    registers,
-  });
-  const brokenPromises = new Counter({
-    name: 'weir_broken_promises_total',
-    help: 'Times that a blob was not there although this server had promised it less than LEASE_SECONDS before. Has to stay 0.',
-    registers,
-  });
-  const quarantined = new Counter({
-    name: 'weir_quarantined_blobs_total',
-    help: 'Stored blobs whose bytes did not give their hash and that were set aside.',
-    registers,
-  });
-  const scrubbedBytes = new Counter({
-    name: 'weir_scrubbed_bytes_total',
-    help: 'Bytes of blobs that the background scrub has read.',
-    registers,
-  });
-  const scrubbedBlobs = new Counter({
-    name: 'weir_scrubbed_blobs_total',
-    help: 'Blobs that the background scrub has compared with their hashes.',
-    registers,
-  });
-  const scrubProgress = new Gauge({
-    name: 'weir_scrub_pass_progress',
-    help: 'How far the scrub of all blobs is, 0 to 1; 1 until the next one begins.',
     registers,
   });
   const refused = new Counter({
@@ -158,81 +142,19 @@ function countingObserver(registry: Registry): Observer {
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
     sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
-    httpAnswered: (method, status, listener) => httpRequests.inc({ method, status, listener }),
+    httpAnswered(method, status, listener, seconds) {
+      httpRequests.inc({ method, status, listener });
+      httpSeconds.observe({ method }, seconds);
+    },
     pushed({ bytes, missing }) {
       pushes.inc();
       if (missing.length > 0) incompletePushes.inc();
       pushedBytes.inc(bytes);
     },
     uploadMismatched: () => mismatches.inc(),
-    doubted: (_blob, reason) => doubts.inc({ reason }),
-    promiseBroken: () => brokenPromises.inc(),
-    quarantined: () => quarantined.inc(),
-    scrubbed({ bytes, blobs, progress }) {
-      scrubbedBytes.inc(bytes);
-      scrubbedBlobs.inc(blobs);
-      scrubProgress.set(progress);
-    },
+    ...wholenessMetrics(registry),
     ...janitorMetrics(registry),
     cut: (reason) => cut.inc({ reason }),
     refusedForSpace: () => refused.inc(),
   };
-}
-
-/** The gauges of the volume, and the function that reads it into them; one answer of the volume fills them all. */
-function volumeGauges(registry: Registry, probe: VolumeProbe): () => Promise<void> {
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const total = gauge('weir_volume_size_bytes', 'Size of the file system that the volume is on.');
-  const free = gauge('weir_volume_free_bytes', 'Bytes free on it for us.');
-  const inodes = gauge(
-    'weir_volume_inodes',
-    'Inodes of the file system that the volume is on; 0 where it has no limit.',
-  );
-  const freeInodes = gauge('weir_volume_free_inodes', 'Inodes free on it.');
-  const writable = gauge(
-    'weir_volume_writable',
-    '1 when the last try to write a file on the volume succeeded.',
-  );
-  const answers = gauge(
-    'weir_volume_answers',
-    '1 when the volume answered in time for this scrape; its sizes are old when it is 0.',
-  );
-  const quota = gauge(
-    'weir_quota_bytes',
-    'Bytes on disk that the cache may take (QUOTA); 0 where it has no quota.',
-  );
-  const used = gauge(
-    'weir_used_bytes',
-    'Bytes on disk that the cache takes, as far as measured; 0 where it has no quota.',
-  );
-  const skew = gauge(
-    'weir_clock_skew_seconds',
-    "How far this machine's clock is ahead of the one that dates the volume's files; negative when it is behind.",
-  );
-  return async () => {
-    skew.set(probe.clockSkewMs() / 1000);
-    quota.set(probe.quota()?.limitBytes ?? 0);
-    used.set(probe.quota()?.usedBytes ?? 0);
-    writable.set(probe.isWritable() ? 1 : 0);
-    const usage = await inTime(probe.usage());
-    answers.set(usage === undefined ? 0 : 1);
-    if (usage === undefined) return;
-    total.set(usage.totalBytes);
-    free.set(usage.freeBytes);
-    inodes.set(usage.totalInodes);
-    freeInodes.set(usage.freeInodes);
-  };
-}
-
-/** A mount that hangs must not hang the scrape, which is how people learn that it hangs. */
-async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), volumePatience);
-  });
-  try {
-    return await Promise.race([answer.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -56,10 +56,8 @@ void test('ls lists assets, results of actions and values, and show takes what l
     ['reference', 'team/a:beta/lib/three'],
     ['action', `blake3:${action.actionDigest.hash}`],
   ]);
-  assert.deepEqual(named.slice(4, 6).sort(), [
-    ['asset', artifactUrn],
-    ['asset', 'urn:of:a:directory'],
-  ]);
+  const assetRefs = named.slice(4, 6).map(([kind, ref]) => `${kind} ${ref}`);
+  assert.deepEqual(assetRefs.sort(), [`asset ${artifactUrn}`, 'asset urn:of:a:directory']);
   assert.deepEqual(
     named.slice(6).map(([kind]) => kind),
     ['value'],

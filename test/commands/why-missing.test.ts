@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { printed, printedJson, printedLines, startCommand, weirCommand } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
-import { knownVolume } from '../support/known-volume.ts';
+import { artifactUrn, knownVolume } from '../support/known-volume.ts';
 import { freshVolume } from '../support/on-volume.ts';
 import { blobFile, quarantinedFile, rot } from '../support/volume-damage.ts';
 import type { Blob } from '../support/wire.ts';
@@ -37,9 +37,10 @@ void test('of a blob that is here it tells so, and which records lead to it by w
     ['alpha/app/one', 'alpha/app/two'],
   );
   const ofAssets = await why(0, text(four.file));
-  assert.deepEqual(ofAssets.records.map(({ ref, path }) => [ref, path]).sort(), [
-    ['urn:fdc:buildstream.build:2020:artifact:gamma/tool/four', 'references_directories/0/file'],
-    ['urn:of:a:directory', 'directory/file'],
+  const places = ofAssets.records.map(({ ref, path }) => `${ref} ${path}`);
+  assert.deepEqual(places.sort(), [
+    `${artifactUrn} references_directories/0/file`,
+    'urn:of:a:directory directory/file',
   ]);
 });
 
@@ -121,13 +122,8 @@ void test('of a reference it names each blob that is missing with its place, and
     '--volume',
     volume,
   );
-  assert.deepEqual(
-    missing.map(({ digest, state, path }) => [digest, state, path]).sort(),
-    [
-      [text(large), 'missing', 'same/large'],
-      [text(two.more), 'quarantined', 'more'],
-    ].sort(),
-  );
+  const told = missing.map(({ digest, state, path }) => `${path} ${state} ${digest}`);
+  assert.deepEqual(told.sort(), [`more quarantined ${text(two.more)}`, `same/large missing ${text(large)}`]);
   const none = await weirCommand('why-missing', 'alpha/app/tow', '--volume', volume);
   assert.equal(none.code, 4);
   assert.match(none.err, /Did you mean/);

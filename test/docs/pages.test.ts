@@ -18,7 +18,7 @@ for (const path of pages) {
   });
 
   test(`files that ${path} names are there`, () => {
-    const rooms = /^(?:src|test|scripts|proto|nginx|certs|docs|bin|monitoring)\/[\w./-]*$/;
+    const rooms = /^(?:src|test|scripts|proto|nginx|certs|docs|bin|monitoring|deploy)\/[\w./-]*$/;
     // Made at run time, never committed.
     const made = /^certs\/[\w.-]+\.(?:crt|key)$/;
     // A decision describes the day it was taken; the others describe today.

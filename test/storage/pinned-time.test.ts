@@ -35,7 +35,7 @@ void test('a pass that takes longer than any lease finds nothing pinned old enou
   assert.deepEqual([pins.whole, pins.incomplete], [1, 0]);
   // As if the pass had begun then, and were not over yet.
   await eventually(() => isDue(pinned.paths));
-  const plan = { run: 'a-run', wantedBytes: Infinity, wantedFiles: 0, ...ages };
+  const plan = { run: 'a-run', wantedBytes: Infinity, wantedFiles: 0, filesOfPart: 1, ...ages };
   await evict(layout, plan, clock);
   const left = async (paths: readonly string[]) => await Promise.all(paths.map(exists));
   assert.deepEqual(await left(other.paths), [false, false, false]);

@@ -30,7 +30,7 @@ export interface FetchSite {
   close(): Promise<void>;
 }
 
-const { observer } = prometheusMetrics();
+const { observer } = prometheusMetrics('0.0.0');
 const logger = winstonLogger({ level: 'error', format: 'json' });
 
 export async function startFetchSite(limits: Partial<SpaceLimits> = {}): Promise<FetchSite> {
