@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
+import { CacheError } from '../core/cache-error.ts';
 import { entriesIn } from './blob-files.ts';
 import {
   createNew,
@@ -32,6 +33,8 @@ export interface FoundPin {
   readonly path: string;
   /** Undefined for a file that is no pin, or cannot be read. */
   readonly pin: Pin | undefined;
+  /** Why it could not be read, where that is for the volume to say. */
+  readonly failure?: CacheError;
 }
 
 export const longestNote = 1000;
@@ -53,17 +56,18 @@ export async function* pinsOn(layout: Layout): AsyncGenerator<FoundPin> {
     for await (const { name } of entriesIn(layout.pins)) {
       const path = join(layout.pins, name);
       const found = await readPin(layout, path);
-      if (found !== 'absent') yield { path, pin: found };
+      if (found instanceof CacheError) yield { path, pin: undefined, failure: found };
+      else if (found !== 'absent') yield { path, pin: found };
     }
   } catch (error) {
     throw volumeError(error, 'reading the pins');
   }
 }
 
-/** The pin of a record, if it has one. */
+/** The pin of a record, if it has one that can be read. */
 export async function pinOf(layout: Layout, recordPath: string): Promise<Pin | undefined> {
   const found = await readPin(layout, pinPath(layout, recordPath));
-  return found === 'absent' ? undefined : found;
+  return found === 'absent' || found instanceof CacheError ? undefined : found;
 }
 
 /** Whether it has one, and be it one that cannot be read. */
@@ -115,7 +119,7 @@ function textOf(layout: Layout, { recordPath, name, pinnedAtMs, note }: Pin): st
   return `${JSON.stringify({ record, name: name.slice(0, longestName), pinnedAt, note })}\n`;
 }
 
-async function readPin(layout: Layout, path: string): Promise<Pin | undefined | 'absent'> {
+async function readPin(layout: Layout, path: string): Promise<Pin | undefined | 'absent' | CacheError> {
   try {
     const handle = await openRegular(path);
     try {
@@ -126,7 +130,7 @@ async function readPin(layout: Layout, path: string): Promise<Pin | undefined | 
       await handle.close();
     }
   } catch (error) {
-    if (!isAbsent(error)) return undefined;
+    if (!isAbsent(error)) return volumeError(error, 'reading a pin');
     // A folder or a link in its place is no pin, and is there.
     return await lstat(path).then(
       () => undefined,

@@ -11,6 +11,9 @@ import { fillUntil, hereOf, type PushedTree, pushTree } from '../support/pushed-
 import { scraped } from '../support/scraped.ts';
 import { blobFile, exists } from '../support/volume-damage.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
+import { startCommand } from '../support/command.ts';
+import { directoryBlob } from '../support/trees.ts';
+import { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { jsonLines, weirOn } from '../support/weir-command.ts';
 import {
   blobOf,
@@ -283,6 +286,27 @@ void test('fsck names pins that cannot be read or keep nothing; a listing leaves
     assert.equal((await fsck(volume, '--repair')).code, 1, 'the absent one stays');
     assert.equal((await readdir(pins)).length, 2);
   });
+});
+
+void test('a command that is stopped has pinned nothing', async (t) => {
+  const volume = await freshVolume(t);
+  const key = 'p/e/wide';
+  await withServerOn(volume, {}, async (clients) => {
+    const files = Array.from({ length: 15_000 }, (_, index) => [`${index}`, randomBlob(1)] as const);
+    const wide = directoryBlob(Object.fromEntries(files));
+    await putBatch(clients, [wide]);
+    await mkdir(dirname(referenceFile(volume, key)), { recursive: true });
+    await writeFile(referenceFile(volume, key), Digest.encode(wide.digest).finish());
+  });
+  const { child, ended } = startCommand(['pin', key], { VOLUME: volume });
+  const pins = join(volume, 'weir', 'pins');
+  await eventually(async () => (await readdir(pins)).length > 0 || child.exitCode !== null);
+  child.kill('SIGINT');
+  const { code, out } = await ended;
+  // It may have found out before that most of it is missing.
+  assert.ok(code === 130 || code === 1, `ended with ${code}`);
+  assert.equal(out, '');
+  assert.deepEqual(await readdir(pins), []);
 });
 
 void test('a pin of something that is no name, and a note without end, are usage errors', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { lstat, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { parseInstanceName } from '../../src/core/instance-name.ts';
 import { parseReferenceKey } from '../../src/core/reference-key.ts';
@@ -40,6 +40,33 @@ void test('a pass that takes longer than any lease finds nothing pinned old enou
   const left = async (paths: readonly string[]) => await Promise.all(paths.map(exists));
   assert.deepEqual(await left(other.paths), [false, false, false]);
   assert.deepEqual(await left(pinned.paths), [true, true, true]);
+});
+
+void test('nothing is removed while the volume fails under something pinned, for as long as unused things stay', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'weir-volume-'));
+  t.after(() => rm(root, { recursive: true }));
+  const layout = layoutOf(root);
+  await makeFolders(layout);
+  const pinned = await storedReference(layout, 'p/e/pinned');
+  await writePin(layout, { recordPath: pinned.path, name: 'p/e/pinned', pinnedAtMs: Date.now(), note: '' });
+  const time = pinnedTime(layout);
+  const folder = dirname(pinned.paths[0] ?? '');
+  await rename(folder, `${folder}.away`);
+  // A look at anything in there fails, and does not say that it is absent.
+  await symlink(folder, folder);
+  const patient = { ...ages, evictAgeMs: 3_600_000 };
+  await assert.rejects(
+    time.renewed(patient, false),
+    /some of what is pinned could not be leased: p\/e\/pinned: /,
+  );
+  await eventually(async () => {
+    const now = await time.renewed(ages, false).catch(() => undefined);
+    return now !== undefined && now.pins.incomplete === 1;
+  });
+  await rm(folder);
+  await rename(`${folder}.away`, folder);
+  const { pins } = await time.renewed(patient, false);
+  assert.deepEqual([pins.whole, pins.incomplete, pins.failed], [1, 0, 0]);
 });
 
 /** Whether all these files are old enough to be evicted. */
