@@ -81,7 +81,8 @@ export interface CopySite {
 }
 
 export async function copySite(t: TestContext, options: WeirOptions = {}): Promise<CopySite> {
-  const server = await startWeir({ tcp: true, ...options });
+  // What survives a power cut has tests of its own, and costs most of the time of a push.
+  const server = await startWeir({ tcp: true, ...options, env: { DURABILITY: 'relaxed', ...options.env } });
   const [push, pull] = [clientsAt(server.pushAddress), clientsAt(server.pullAddress)];
   t.after(async () => {
     push.close();
