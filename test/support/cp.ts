@@ -33,7 +33,11 @@ export function startCopy(
   args: readonly string[],
   input = '',
 ): { child: ChildProcess; ended: Promise<EndedCopy> } {
-  const child = spawn(process.execPath, [weir, 'cp', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [weir, 'cp', ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A test machine may have little room.
+    env: { PATH: process.env['PATH'], HEAD_ROOM_MIN: '1e6' },
+  });
   t.after(() => child.kill('SIGKILL'));
   // It may end before it has read all of it.
   child.stdin.on('error', () => {});
