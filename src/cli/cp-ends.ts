@@ -1,5 +1,6 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { ConfigError, readConfig } from '../config.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CopySource, CopyTarget } from '../copying/copy-ends.ts';
@@ -8,7 +9,7 @@ import { connectTo, isServerUrl, type ServerConnection } from '../copying/server
 import { serverSource } from '../copying/server-source.ts';
 import { serverTarget } from '../copying/server-target.ts';
 import { volumeSource } from '../copying/volume-source.ts';
-import { lookedAtVolume, volumeTarget } from '../copying/volume-target.ts';
+import { lookedAtVolume, volumeTarget, type VolumeTargetOptions } from '../copying/volume-target.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
 import { expectCache } from '../store/volume-check.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
@@ -61,7 +62,21 @@ export async function openTarget(
   const layout = layoutOf(resolve(to));
   await expectCacheOrNothing(layout);
   if (dryRun) return lookedAtVolume(layout, clock);
-  return await volumeTarget(layout.root, clock, winstonLogger({ level: 'warn', format: 'auto' }));
+  const logger = winstonLogger({ level: 'warn', format: 'auto' });
+  return await volumeTarget({ root: layout.root, ...settingsOfServers() }, clock, logger);
+}
+
+/** Where servers have settings by the environment, the copy beside them has the same. */
+function settingsOfServers(): Omit<VolumeTargetOptions, 'root'> {
+  try {
+    const { headRoomMin, headRoomMax, leaseSeconds } = readConfig(process.env);
+    return { headRoomMin, headRoomMax, leaseMs: leaseSeconds * 1000 };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CacheError('invalid-argument', `these settings cannot be used\n${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 async function connect(
@@ -85,13 +100,19 @@ async function connect(
 }
 
 async function read(path: string | undefined): Promise<Buffer | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await readFile(path);
-  } catch (error) {
+  return path === undefined ? undefined : await readFile(path).catch(cannotBeRead(path));
+}
+
+/** Rejects with 'invalid-argument' for a file that is not there, or not for us. */
+export async function expectReadable(path: string): Promise<void> {
+  await access(path, constants.R_OK).catch(cannotBeRead(path));
+}
+
+function cannotBeRead(path: string): (error: unknown) => never {
+  return (error) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CacheError('invalid-argument', `${path} cannot be read: ${reason}`, { cause: error });
-  }
+  };
 }
 
 function expectNoFiles(directory: string, files: DoorFiles): void {

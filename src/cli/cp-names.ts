@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { CacheError } from '../core/cache-error.ts';
 import type { InstanceName } from '../core/instance-name.ts';
@@ -67,17 +67,17 @@ export async function* listedNames(
 
 /** Lines with something in them; what begins with # is for people. */
 async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<string> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
-  const stop = () => input.destroy();
-  signal.addEventListener('abort', stop, { once: true });
+  const handle = file === '-' ? undefined : await open(file);
   try {
-    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of handle?.readLines() ?? createInterface({ input: process.stdin, signal })) {
+      signal.throwIfAborted();
       const text = line.trim();
       if (text !== '' && !text.startsWith('#')) yield text;
     }
   } finally {
-    signal.removeEventListener('abort', stop);
-    input.destroy();
+    await handle?.close();
+    // Whoever writes to us may have more to say, and would keep us waiting.
+    if (handle === undefined) process.stdin.destroy();
   }
 }
 

@@ -6,7 +6,7 @@ import type { CopyTarget } from '../copying/copy-ends.ts';
 import { copyNames } from '../copying/copy-names.ts';
 import { isServerUrl } from '../copying/server-connection.ts';
 import { type CopiedKind, copiedKinds } from '../copying/volume-source.ts';
-import { type OpenedSource, openSource, openTarget } from './cp-ends.ts';
+import { expectReadable, type OpenedSource, openSource, openTarget } from './cp-ends.ts';
 import { givenNames, listedNames, type NameChoice, parseCopiedName } from './cp-names.ts';
 import { type CopyReport, emptyReport, reporting, reportText } from './cp-report.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -94,6 +94,7 @@ async function cp(from: string, to: string, refs: readonly string[], options: Cp
   let target: CopyTarget | undefined;
   try {
     expectSense(from, to, choice);
+    if (choice.file !== undefined && choice.file !== '-') await expectReadable(choice.file);
     source = await openSource(from, filesOf(options, 'from'), options.retries, Date.now, stopping.signal);
     target = await openTarget(to, filesOf(options, 'to'), options, Date.now, stopping.signal);
   } catch (error) {
@@ -125,19 +126,19 @@ async function copy(
   { jobs, dryRun, instanceTo }: CpOptions,
 ): Promise<void> {
   const { signal } = stopping;
-  const names = () =>
+  const names = (signal: AbortSignal) =>
     layout === undefined || isGiven(choice)
       ? givenNames(choice, signal)
       : listedNames(layout, choice, signal);
   let total: number | undefined;
   // Only somebody who looks wants to know how much there is; what comes in by a pipe cannot be read twice.
   if (process.stderr.isTTY && choice.file !== '-')
-    void counted(names()).then(
+    void counted(names(signal)).then(
       (count) => (total = count),
       () => {},
     );
   const observer = reporting(report, line, () => total);
-  await copyNames(names(), source, target, { jobs, dryRun, instanceTo }, observer, signal);
+  await copyNames(names, source, target, { jobs, dryRun, instanceTo }, observer, signal);
 }
 
 async function counted(names: AsyncIterable<unknown>): Promise<number> {

@@ -40,7 +40,7 @@ const mostTries = 3;
  * under way then are not ended; what was sent of them need not be sent again.
  */
 export async function copyNames(
-  names: AsyncIterable<WantedName>,
+  names: (signal: AbortSignal) => AsyncIterable<WantedName>,
   source: CopySource,
   target: CopyTarget,
   options: CopyOptions,
@@ -99,7 +99,7 @@ export async function copyNames(
       throw new CacheError('aborted', `${mostFailuresInARow} names in a row failed, the last because ${why}`);
   }
 
-  const rest = names[Symbol.asyncIterator]();
+  const rest = names(stopped)[Symbol.asyncIterator]();
   async function worker(): Promise<void> {
     try {
       while (!stopped.aborted) {

@@ -13,7 +13,7 @@ import {
   instancePrefix,
   type ServerConnection,
 } from './server-connection.ts';
-import { findMissingOn } from './server-lookups.ts';
+import { assetDigestOn, findMissingOn, unlessNotFound } from './server-lookups.ts';
 import { statusError, wireError } from './wire-error.ts';
 import { areBytesOf, verifiedBytes } from './verified-bytes.ts';
 
@@ -25,51 +25,21 @@ const notFoundCode = 5;
 export function serverSource(server: ServerConnection): CopySource {
   const { url, clients, batchBytes } = server;
 
-  async function unlessNotFound<T>(call: Promise<T>): Promise<T | undefined> {
-    try {
-      return await call;
-    } catch (error) {
-      if (error instanceof CacheError && error.kind === 'not-found') return undefined;
-      throw error;
-    }
-  }
-
   async function asset(
     name: Extract<CopiedName, { kind: 'asset' }>,
     kind: AssetKind,
     signal: AbortSignal,
   ): Promise<CopiedContent | undefined> {
     const { instanceName, uri, qualifiers } = name;
-    const request = {
-      instanceName,
-      timeout: undefined,
-      oldestContentAccepted: undefined,
-      uris: [uri],
-      qualifiers: [...qualifiers],
-      digestFunction: 0 as const,
-    };
-    const found = await unlessNotFound(
-      server.call(signal, async () => {
-        if (kind === 'directory') {
-          const { rootDirectoryDigest, status } = await clients.assetFetch.fetchDirectory(request, {
-            signal,
-          });
-          return { digest: rootDirectoryDigest, status };
-        }
-        const { blobDigest, status } = await clients.assetFetch.fetchBlob(request, { signal });
-        return { digest: blobDigest, status };
-      }),
-    );
-    // Some servers say inside of the answer that there is nothing.
-    if (found === undefined || (found.status?.code ?? 0) !== 0 || found.digest === undefined)
-      return undefined;
-    const digest = parseDigest(found.digest);
+    const assetName = { instanceName, kind, uri, qualifiers };
+    const digest = await assetDigestOn(server, assetName, signal);
+    if (digest === undefined) return undefined;
     const references =
       kind === 'blob' ? await referencesOf(name, digest, instanceName, signal) : noReferences;
     return {
       kind: 'asset',
       instanceName,
-      name: { instanceName, kind, uri, qualifiers },
+      name: assetName,
       // When it expires is not told apart from how long it is leased.
       asset: { digest, ...references, expireAt: undefined },
     };

@@ -15,7 +15,7 @@ import {
   instancePrefix,
   type ServerConnection,
 } from './server-connection.ts';
-import { findMissingOn } from './server-lookups.ts';
+import { assetDigestOn, findMissingOn } from './server-lookups.ts';
 import { serverSource } from './server-source.ts';
 import { statusError } from './wire-error.ts';
 
@@ -32,10 +32,8 @@ export function serverTarget(server: ServerConnection): CopyTarget {
       return found?.kind === 'reference' && isSame(found.root, root);
     }
     if (content.kind === 'asset') {
-      const { kind, name, asset } = content;
-      const { kind: assetKind, uri, qualifiers } = name;
-      const [found] = await there.contents({ kind, instanceName, assetKind, uri, qualifiers }, signal);
-      return found?.kind === 'asset' && isSame(found.asset.digest, asset.digest);
+      const found = await assetDigestOn(server, content.name, signal);
+      return found !== undefined && isSame(found, content.asset.digest);
     }
     const { kind, actionDigest, result } = content;
     const [found] = await there.contents({ kind, instanceName, ...actionDigest }, signal);

@@ -5,30 +5,34 @@ import { type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Layout } from '../store/layout.ts';
-import { openVolume, type Volume } from '../store/volume.ts';
+import { openVolume, type Volume, type VolumeOptions } from '../store/volume.ts';
 import type { CopiedContent } from './copied-name.ts';
 import type { CopyTarget } from './copy-ends.ts';
 import { volumeSource } from './volume-source.ts';
 
-/** As a server has it that nobody has configured. */
-const leaseMs = 3_600_000;
-const coalesceMs = leaseMs / 6;
+/** What it has in common with the servers on the same directory. */
+export type VolumeTargetOptions = Pick<VolumeOptions, 'root' | 'leaseMs' | 'headRoomMin' | 'headRoomMax'>;
+
+/** A touch is skipped for this part of the lease. */
+const coalesceShare = 6;
 const batchBytes = 1024 * 1024;
 
 /** The directory of a cache to copy to, made when it is not there. It is opened as servers do, which may be running on it. */
-export async function volumeTarget(root: string, clock: Clock, logger: Logger): Promise<CopyTarget> {
+export async function volumeTarget(
+  options: VolumeTargetOptions,
+  clock: Clock,
+  logger: Logger,
+): Promise<CopyTarget> {
   const volume = await openVolume(
     {
-      root,
+      ...options,
       indexOnly: false,
-      leaseMs,
-      coalesceMs,
+      coalesceMs: options.leaseMs / coalesceShare,
       keepsUploads: true,
       // Whoever else removes something here, every look is at the disk.
       remembersLeases: false,
       durability: 'strict',
-      headRoomMin: undefined,
-      headRoomMax: undefined,
+      // Quotas are kept by servers, which measure; what is written here they hear of.
       quotaBytes: undefined,
     },
     clock,

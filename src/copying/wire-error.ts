@@ -12,6 +12,8 @@ const kinds: Readonly<Record<number, CacheErrorKind>> = {
   [Status.RESOURCE_EXHAUSTED]: 'resource-exhausted',
   [Status.UNAVAILABLE]: 'unavailable',
   [Status.ABORTED]: 'aborted',
+  // Not by us: who cancels a call itself hears of that otherwise.
+  [Status.CANCELLED]: 'unavailable',
   [Status.UNIMPLEMENTED]: 'unimplemented',
 };
 
@@ -24,5 +26,8 @@ export function wireError(error: unknown, server: string): unknown {
 /** The same for a status inside of an answer. */
 export function statusError(code: number, message: string, server: string): CacheError {
   const name = Status[code] ?? `status ${code}`;
-  return new CacheError(kinds[code] ?? 'internal', `${server} answered ${name}: ${message}`);
+  // A proxy whose server goes away in the middle of an answer has no better word.
+  const isCut = code === Status.INTERNAL && message.includes('RST_STREAM');
+  const kind = isCut ? 'unavailable' : (kinds[code] ?? 'internal');
+  return new CacheError(kind, `${server} answered ${name}: ${message}`);
 }

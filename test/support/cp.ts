@@ -33,7 +33,11 @@ export function startCopy(
   args: readonly string[],
   input = '',
 ): { child: ChildProcess; ended: Promise<EndedCopy> } {
-  const child = spawn(process.execPath, [weir, 'cp', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [weir, 'cp', ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A test machine may have little room.
+    env: { PATH: process.env['PATH'], HEAD_ROOM_MIN: '1e6' },
+  });
   t.after(() => child.kill('SIGKILL'));
   // It may end before it has read all of it.
   child.stdin.on('error', () => {});
@@ -81,7 +85,8 @@ export interface CopySite {
 }
 
 export async function copySite(t: TestContext, options: WeirOptions = {}): Promise<CopySite> {
-  const server = await startWeir({ tcp: true, ...options });
+  // What survives a power cut has tests of its own, and costs most of the time of a push.
+  const server = await startWeir({ tcp: true, ...options, env: { DURABILITY: 'relaxed', ...options.env } });
   const [push, pull] = [clientsAt(server.pushAddress), clientsAt(server.pullAddress)];
   t.after(async () => {
     push.close();
