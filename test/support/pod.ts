@@ -56,7 +56,8 @@ export function pod(t: TestContext, objects: readonly KubernetesObject[]): Pod {
   const running: ChildProcess[] = [];
   t.after(async () => {
     await Promise.all(running.map(ended));
-    rmSync(volumes, { recursive: true });
+    // What the end of a container ends may still be writing.
+    rmSync(volumes, { recursive: true, maxRetries: 10, retryDelay: 200 });
   });
   for (const { name } of spec.volumes ?? []) ownedFolder(join(volumes, name), group);
 
