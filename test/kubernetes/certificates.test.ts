@@ -41,7 +41,7 @@ testWith('kubernetes-tools', 'bubblewrap')(
   async (t) => {
     const { objects, alice, bob, running, files } = await site(t);
     running.project('certificates', files(alice.certificatePem));
-    const certs = running.start('certs');
+    const { process: certs } = running.start('certs');
     const started = containerOf(objects, 'certs').startupProbe?.exec?.command ?? [];
     await eventually(() => running.exec('certs', started).status === 0);
 
@@ -72,10 +72,8 @@ testWith('kubernetes-tools', 'bubblewrap')(
     const { objects, alice, running, files } = await site(t);
     const { 'authorized.crt': list, ...pair } = files(alice.certificatePem);
     running.project('certificates', { 'authorized.crt': list });
-    const certs = running.start('certs');
-    let said = '';
-    certs.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    await eventually(() => said.includes('not ready'));
+    const { output } = running.start('certs');
+    await eventually(() => output().includes('not ready'));
     const started = containerOf(objects, 'certs').startupProbe?.exec?.command ?? [];
     assert.notEqual(running.exec('certs', started).status, 0);
     running.project('certificates', { ...pair, 'authorized.crt': list });

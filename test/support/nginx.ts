@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { initCertificates } from '../../src/certs/init-certificates.ts';
@@ -130,7 +130,7 @@ interface Folders {
 async function startOnFreePorts(options: NginxOptions, folders: Folders) {
   for (let attempt = 1; ; attempt++) {
     const [pullPort = 0, pushPort = 0] = await freePorts(2);
-    await render(folders, {
+    await renderTemplates(dirname(folders.config), {
       NGINX_WORKERS: '2',
       NGINX_STREAM_TIMEOUT: '1h',
       NGINX_PULL_LISTEN: `127.0.0.1:${pullPort}`,
@@ -166,8 +166,8 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
   }
 }
 
-/** What the official image's entrypoint does: NAME.template becomes NAME, with the variables filled in. */
-async function render({ config }: Folders, variables: Record<string, string>): Promise<void> {
+/** What the official image's entrypoint does: NAME.template becomes NAME in the folder, with the variables filled in. */
+export async function renderTemplates(folder: string, variables: Record<string, string>): Promise<void> {
   const templates = join(nginxFolder, 'templates');
   for (const name of await readdir(templates)) {
     const text = await readFile(join(templates, name), 'utf8');
@@ -176,7 +176,7 @@ async function render({ config }: Folders, variables: Record<string, string>): P
       if (value === undefined) throw new Error(`${name} uses ${whole}, which has no value here`);
       return value;
     });
-    await writeFile(join(config, '..', name.replace(/\.template$/, '')), rendered);
+    await writeFile(join(folder, name.replace(/\.template$/, '')), rendered);
   }
 }
 

@@ -29,11 +29,19 @@ export interface Ran {
   stderr: string;
 }
 
+export interface ImageCommand {
+  command?: readonly string[];
+  environment?: Readonly<Record<string, string>>;
+}
+
 export interface Pod {
   /** Runs a command in a container's root, as a probe does. `user` instead of the container's, with its group. */
   exec(container: string, command: readonly string[], user?: number): Ran;
-  /** Starts a container with its own command, or with one of its image's. Ended with the test. */
-  start(container: string, command?: readonly string[]): ChildProcess;
+  /**
+   * Starts a container with its own command, or with one of its image's, and with these variables over its own. Ended
+   * with the test. `output` is what it has printed so far.
+   */
+  start(container: string, own?: ImageCommand): { process: ChildProcess; output: () => string };
   /** Gives a projected volume these files, as the kubelet does: in one step, seen through links. */
   project(volume: string, files: Readonly<Record<string, string>>): void;
   /** Where a volume is on this machine. */
@@ -48,11 +56,16 @@ export function pod(t: TestContext, objects: readonly KubernetesObject[]): Pod {
   const running: ChildProcess[] = [];
   t.after(async () => {
     await Promise.all(running.map(ended));
-    rmSync(volumes, { recursive: true });
+    // What the end of a container ends may still be writing.
+    rmSync(volumes, { recursive: true, maxRetries: 10, retryDelay: 200 });
   });
   for (const { name } of spec.volumes ?? []) ownedFolder(join(volumes, name), group);
 
-  function commandLine(name: string, command: readonly string[], user?: number): string[] {
+  function commandLine(
+    name: string,
+    command: readonly string[],
+    { user, environment = {} }: { user?: number | undefined; environment?: Readonly<Record<string, string>> },
+  ): string[] {
     const container = containerOf(objects, name);
     const { securityContext: own, volumeMounts = [] } = container;
     const uid = user ?? own?.runAsUser ?? spec.securityContext?.runAsUser ?? 0;
@@ -62,7 +75,11 @@ export function pod(t: TestContext, objects: readonly KubernetesObject[]): Pod {
       join(volumes, mount.name),
       mount.mountPath,
     ]);
-    const variables = Object.entries({ ...imageEnvironment, ...environmentOf(objects, container) });
+    const variables = Object.entries({
+      ...imageEnvironment,
+      ...environmentOf(objects, container),
+      ...environment,
+    });
     return [
       ...image,
       ...mounts,
@@ -77,13 +94,17 @@ export function pod(t: TestContext, objects: readonly KubernetesObject[]): Pod {
   }
 
   return {
-    exec: (name, command, user) => spawnSync('bwrap', commandLine(name, command, user), { encoding: 'utf8' }),
-    start(name, command = containerOf(objects, name).command ?? []) {
-      const child = spawn('bwrap', ['--die-with-parent', ...commandLine(name, command)], {
+    exec: (name, command, user) =>
+      spawnSync('bwrap', commandLine(name, command, { user }), { encoding: 'utf8' }),
+    start(name, { command = containerOf(objects, name).command ?? [], environment = {} } = {}) {
+      const child = spawn('bwrap', ['--die-with-parent', ...commandLine(name, command, { environment })], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
+      let text = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
       running.push(child);
-      return child;
+      return { process: child, output: () => text };
     },
     project: (volume, files) => projectFiles(join(volumes, volume), files, group),
     pathOf: (volume) => join(volumes, volume),
@@ -105,6 +126,10 @@ const image = [
     join(project, name),
     `/app/${name}`,
   ]),
+  // nginx's scripts, which its image has elsewhere.
+  '--ro-bind',
+  join(project, 'nginx'),
+  '/app/nginx',
   '--chdir',
   '/app',
 ];

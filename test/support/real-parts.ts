@@ -52,7 +52,12 @@ const realParts = [
     // It is of no use where a process may not look at another.
     present: () => has('strace') && spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0,
   },
-  { name: 'bubblewrap', packages: ['bubblewrap'], present: () => has('bwrap') && has('setpriv') },
+  {
+    name: 'bubblewrap',
+    packages: ['bubblewrap'],
+    // It is of no use where a process may not make namespaces.
+    present: () => has('bwrap') && spawnSync('bwrap', ['--ro-bind', '/', '/', 'true']).status === 0,
+  },
   { name: 'faketime', packages: ['faketime'], present: () => has('faketime') },
   {
     name: 'disk-images',
