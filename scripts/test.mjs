@@ -12,8 +12,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'monitoring', 'kubernetes'].map((name) =>
-  join('test', name, '/'),
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'monitoring', 'kubernetes'].map(
+  (name) => join('test', name, '/'),
 );
 const optionsWithValue = new Set([
   '--test-name-pattern',
