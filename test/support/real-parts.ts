@@ -9,7 +9,6 @@ import { test } from 'node:test';
 import type { TestContext, TestOptions } from 'node:test';
 
 import { bazelPackages, hasBazel } from './bazel-install.ts';
-import { hasKubeApiserver, makeKubeApiserver } from './kube-apiserver-build.ts';
 import { hasKubernetesTools, makeKubernetesTools } from './kubernetes-tools.ts';
 import { hasRemotetool, makeRemotetool } from './remotetool-build.ts';
 import { hasSid, makeSid, sidTools } from './debian-sid.ts';
@@ -20,16 +19,12 @@ interface RealPart {
   packages: string[];
   /** Makes it where the packages alone do not bring it. Says why it cannot. */
   make?(say: (line: string) => void): void;
-  /** That takes so long that only a long run does it. Without it its tests are skipped, in CI too. */
-  slowToMake?: true;
   /** Whether it can be used now. Asked again after an installation. */
   present(): boolean;
 }
 
 /** System Python: the one that Debian's packages are made for, whatever `python3` on the PATH may be. */
 export const systemPython = '/usr/bin/python3';
-
-const isLongRun = process.env['WEIR_TEST_SIZE'] === 'long';
 
 const realParts = [
   {
@@ -88,13 +83,6 @@ const realParts = [
     make: makeKubernetesTools,
     present: hasKubernetesTools,
   },
-  {
-    name: 'kube-apiserver',
-    packages: [],
-    make: makeKubeApiserver,
-    slowToMake: true,
-    present: hasKubeApiserver,
-  },
   // The two are packages of Debian's development distribution, and come in one root folder.
   { name: 'buildstream2', packages: sidTools, make: makeSid, present: hasSid },
   { name: 'buildbox', packages: sidTools, make: makeSid, present: hasSid },
@@ -115,13 +103,11 @@ function needs(...names: RealPartName[]): { skip: string | false } {
   const missing = realParts.filter((part) => names.includes(part.name) && !part.present());
   if (missing.length === 0) return { skip: false };
   const sentence = `needs ${listed(missing)}: not on this machine (${remedyFor(missing)})`;
-  if (process.env['CI'] === 'true' && !missing.some(isSlowToMake)) throw new Error(sentence);
+  if (process.env['CI'] === 'true') throw new Error(sentence);
   return { skip: sentence };
 }
 
 function remedyFor(missing: Part[]): string {
-  if (missing.some(isSlowToMake))
-    return 'npm run test:long builds it, where there is a Go that is new enough';
   if (missing.some((part) => 'make' in part)) return 'npm test gets it when root runs it on Debian';
   return `Debian: apt-get install ${packagesOf(missing).join(' ')}`;
 }
@@ -153,13 +139,8 @@ export function installRealParts(say: (line: string) => void): void {
   }
 }
 
-/** Of those that this run gets. */
 function missingParts(): Part[] {
-  return realParts.filter((part) => (!isSlowToMake(part) || isLongRun) && !part.present());
-}
-
-function isSlowToMake(part: RealPart): boolean {
-  return part.slowToMake === true;
+  return realParts.filter((part) => !part.present());
 }
 
 function listed(parts: RealPart[]): string {
