@@ -27,7 +27,7 @@ export function wireError(error: unknown, server: string): unknown {
 export function statusError(code: number, message: string, server: string): CacheError {
   const name = Status[code] ?? `status ${code}`;
   // A proxy whose server goes away in the middle of an answer has no better word.
-  const isCut = code === Status.INTERNAL && message.includes('RST_STREAM');
+  const isCut = code === Number(Status.INTERNAL) && message.includes('RST_STREAM');
   const kind = isCut ? 'unavailable' : (kinds[code] ?? 'internal');
   return new CacheError(kind, `${server} answered ${name}: ${message}`);
 }
