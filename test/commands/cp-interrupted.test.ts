@@ -110,7 +110,14 @@ void test('killed in the middle of a large blob, a later run goes on in the midd
 void test('a server that cannot be reached just now is asked again', async (t) => {
   const [from, to] = [await source(), await copySite(t)];
   const proxy = await stallingProxy(t, to.weir.pushAddress, { refuseFirst: 2 });
-  const report = await copied(t, 0, [from.weir.volume, `http://${proxy.address}`, '--kind', 'reference', '--retries', '20']);
+  const report = await copied(t, 0, [
+    from.weir.volume,
+    `http://${proxy.address}`,
+    '--kind',
+    'reference',
+    '--retries',
+    '20',
+  ]);
   assert.equal(report.names.copied, 2);
   assert.equal(proxy.refused(), 2);
 });

@@ -4,13 +4,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fetchBlob } from '../support/assets.ts';
-import {
-  artifactUri,
-  assertDigest,
-  assertPullable,
-  key,
-  keyOfTeam,
-} from '../support/copied-things.ts';
+import { artifactUri, assertDigest, assertPullable, key, keyOfTeam } from '../support/copied-things.ts';
 import { copied, copySite, sharedSource, startCopy } from '../support/cp.ts';
 import { freshVolume } from '../support/on-volume.ts';
 import { looksAlways } from '../support/served.ts';
