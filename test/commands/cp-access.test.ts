@@ -8,9 +8,11 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { startArtifactServer } from '../support/bst-artifact-server.ts';
 import { authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
 import { assertPullable, key, pushThings } from '../support/copied-things.ts';
-import { copied, copySite, startCopy } from '../support/cp.ts';
+import { copied, copySite, sharedSource, startCopy } from '../support/cp.ts';
 import { newToken } from '../support/tokens.ts';
 import { clientsAt, failure } from '../support/wire.ts';
+
+const source = sharedSource();
 
 async function folderOf(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-cp-'));
@@ -19,8 +21,7 @@ async function folderOf(t: TestContext): Promise<string> {
 }
 
 void test('a port for pulling refuses with its own sentence, and nothing is there afterwards', async (t) => {
-  const [from, to] = [await copySite(t), await copySite(t)];
-  await pushThings(from.push);
+  const [from, to] = [await source(), await copySite(t)];
   const report = await copied(t, 1, [from.weir.volume, to.pullUrl, key]);
   assert.deepEqual(report.names, { copied: 0, present: 0, skipped: 0, failed: 1 });
   assert.match(
@@ -64,8 +65,8 @@ void test('over TLS with a client certificate, in both directions; without it no
   );
   const clients = clientsAt(`localhost:${server.port}`, credentials);
   t.after(() => clients.close());
-  const [from, to] = [await copySite(t), await copySite(t)];
-  const things = await pushThings(from.push);
+  const { things, ...from } = await source();
+  const to = await copySite(t);
   const url = `https://localhost:${server.port}`;
   const trust = ['--server-cert', serverCert];
   const asUser = ['--client-key', user.keyFile, '--client-cert', user.certificateFile];
@@ -89,8 +90,8 @@ void test('with an access token of the role push; without one the server says wh
   const [pushing, pulling] = [newToken('mirror', 'push'), newToken('laptop', 'pull')];
   const list = join(folder, 'tokens.txt');
   await writeFile(list, `${pushing.line}\n${pulling.line}\n`);
-  const [from, to] = [await copySite(t), await copySite(t, { env: { TOKENS_FILE: list } })];
-  const things = await pushThings(from.push);
+  const { things, ...from } = await source();
+  const to = await copySite(t, { env: { TOKENS_FILE: list } });
   const files = { push: join(folder, 'push'), pull: join(folder, 'pull') };
   await writeFile(files.push, `${pushing.token}\n`);
   await writeFile(files.pull, `${pulling.token}\n`);

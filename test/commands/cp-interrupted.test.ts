@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { copied, type CopyReport, copySite, startCopy } from '../support/cp.ts';
+import { copied, type CopyReport, copySite, sharedSource, startCopy } from '../support/cp.ts';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
 import { stallingProxy } from '../support/stalling-proxy.ts';
@@ -21,6 +21,7 @@ import {
 } from '../support/wire.ts';
 
 const key = 'project/element/key';
+const source = sharedSource();
 
 /** Pushes a tree of these files under a key. */
 async function pushTree(clients: Clients, name: string, files: readonly Blob[]): Promise<Blob> {
@@ -107,17 +108,22 @@ void test('killed in the middle of a large blob, a later run goes on in the midd
 });
 
 void test('a server that cannot be reached just now is asked again', async (t) => {
-  const [from, to] = [await copySite(t), await copySite(t)];
-  await pushTree(from.push, key, [randomBlob(2000)]);
+  const [from, to] = [await source(), await copySite(t)];
   const proxy = await stallingProxy(t, to.weir.pushAddress, { refuseFirst: 2 });
-  const report = await copied(t, 0, [from.weir.volume, `http://${proxy.address}`, '--retries', '20']);
-  assert.equal(report.names.copied, 1);
+  const report = await copied(t, 0, [
+    from.weir.volume,
+    `http://${proxy.address}`,
+    '--kind',
+    'reference',
+    '--retries',
+    '20',
+  ]);
+  assert.equal(report.names.copied, 2);
   assert.equal(proxy.refused(), 2);
 });
 
 void test('a server that does not answer at all is an error, once the tries are used up', async (t) => {
-  const from = await copySite(t);
-  await pushTree(from.push, key, [randomBlob(2000)]);
+  const from = await source();
   const url = 'http://127.0.0.1:1';
   const { code, out, err } = await startCopy(t, [from.weir.volume, url, '--retries', '1']).ended;
   assert.deepEqual({ code, out }, { code: 1, out: '' });

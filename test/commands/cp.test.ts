@@ -4,24 +4,19 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fetchBlob } from '../support/assets.ts';
-import {
-  artifactUri,
-  assertDigest,
-  assertPullable,
-  key,
-  keyOfTeam,
-  pushThings,
-} from '../support/copied-things.ts';
-import { copied, copySite, startCopy } from '../support/cp.ts';
+import { artifactUri, assertDigest, assertPullable, key, keyOfTeam } from '../support/copied-things.ts';
+import { copied, copySite, sharedSource, startCopy } from '../support/cp.ts';
 import { freshVolume } from '../support/on-volume.ts';
 import { looksAlways } from '../support/served.ts';
 import { directoryBlob } from '../support/trees.ts';
 import { blobFile } from '../support/volume-damage.ts';
 import { blobOf, failure, putBatch, randomBlob } from '../support/wire.ts';
 
+const source = sharedSource();
+
 void test('between servers, each kind of name goes with all that it leads to, and again costs nothing', async (t) => {
-  const [from, to] = [await copySite(t), await copySite(t, looksAlways)];
-  const things = await pushThings(from.push);
+  const { things, ...from } = await source();
+  const to = await copySite(t, looksAlways);
   const args = [from.pullUrl, to.pushUrl, ...things.refs];
   const first = await copied(t, 0, args);
   assert.deepEqual(first.names, { copied: things.refs.length, present: 0, skipped: 0, failed: 0 });
@@ -38,8 +33,8 @@ void test('between servers, each kind of name goes with all that it leads to, an
 });
 
 void test('names come from a list too, and go to another instance', async (t) => {
-  const [from, to] = [await copySite(t), await copySite(t)];
-  const { tree } = await pushThings(from.push);
+  const { things, ...from } = await source();
+  const to = await copySite(t);
   const list = `# two of them\n\n${keyOfTeam}\nno/such/name\n`;
   const args = [from.pullUrl, to.pushUrl, '--instance-from', 'team/a', '--instance-to', 'b'];
   const report = await copied(t, 1, [...args, '--names-from', '-'], list);
@@ -49,14 +44,14 @@ void test('names come from a list too, and go to another instance', async (t) =>
     [{ name: 'no/such/name', outcome: 'skipped' }],
   );
   const { digest } = await to.pull.references.getReference({ instanceName: 'b', key: keyOfTeam });
-  assertDigest(digest, tree.root.digest);
+  assertDigest(digest, things.tree.root.digest);
   const unnamed = to.pull.references.getReference({ instanceName: '', key: keyOfTeam });
   assert.equal((await failure(unnamed)).status, 'NOT_FOUND');
 });
 
 void test('people are told the same in words', async (t) => {
-  const [from, to] = [await copySite(t), await copySite(t)];
-  await pushThings(from.push);
+  const from = await source();
+  const to = await copySite(t);
   const { code, out, err } = await startCopy(t, [from.pullUrl, to.pushUrl, key, 'no/such/name']).ended;
   assert.deepEqual({ code, err }, { code: 1, err: '' });
   assert.match(out, /^1 name copied, 0 there already, 1 skipped, 0 failed$/m);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { after, type TestContext } from 'node:test';
+import { type CopiedThings, pushThings } from './copied-things.ts';
 import { memoryOf } from './process-figures.ts';
 import { startWeir, type Weir, type WeirOptions } from './weir.ts';
 import { type Clients, clientsAt } from './wire.ts';
@@ -75,6 +76,30 @@ export async function peakMemory(child: ChildProcess, ended: Promise<unknown>): 
   return peak;
 }
 
+/** For the tests of a file that only read it: a server with something of each kind, started when the first asks for it. */
+export function sharedSource(): () => Promise<FilledSite> {
+  let started: Promise<FilledSite> | undefined;
+  const ends: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const end of ends) await end();
+  });
+  const start = async () => {
+    const site = await copySite({ after: (end) => void ends.push(end) });
+    return { ...site, things: await pushThings(site.push) };
+  };
+  return () => (started ??= start());
+}
+
+/** A server, and what it was given. */
+export interface FilledSite extends CopySite {
+  readonly things: CopiedThings;
+}
+
+/** Who says when a server is not needed any more. */
+interface Ending {
+  after(end: () => Promise<void>): void;
+}
+
 /** A server of its own for a test, with clients of its two ports. */
 export interface CopySite {
   readonly weir: Weir;
@@ -84,7 +109,7 @@ export interface CopySite {
   readonly pullUrl: string;
 }
 
-export async function copySite(t: TestContext, options: WeirOptions = {}): Promise<CopySite> {
+export async function copySite(t: Ending, options: WeirOptions = {}): Promise<CopySite> {
   // What survives a power cut has tests of its own, and costs most of the time of a push.
   const server = await startWeir({ tcp: true, ...options, env: { DURABILITY: 'relaxed', ...options.env } });
   const [push, pull] = [clientsAt(server.pushAddress), clientsAt(server.pullAddress)];
