@@ -26,7 +26,7 @@ export const dashboard = JSON.parse(readFileSync(path, 'utf8')) as Dashboard;
 
 /** As Grafana does for all servers of the job, of the last hour. */
 const variables: readonly [RegExp, string][] = [
-  [/\$__rate_interval\b/g, '1m'],
+  [/\$__rate_interval\b/g, '5m'],
   [/\$__range\b/g, '1h'],
   [/\$job\b/g, 'weir'],
   [/\$instance\b/g, '.+'],

@@ -28,7 +28,7 @@ interface Rule {
   readonly lastError?: string;
 }
 
-/** A running Prometheus with the project's rules, which scrapes and evaluates every two seconds. */
+/** A running Prometheus with the project's rules, which scrapes every five seconds and evaluates every two. */
 export class Prometheus {
   readonly #url: string;
   readonly #child: ChildProcess;
@@ -55,7 +55,7 @@ export class Prometheus {
   static async #tryStart(folder: string, targets: readonly string[]): Promise<Prometheus | undefined> {
     await cp(rules, join(folder, 'rules'), { recursive: true });
     const configuration = {
-      global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '2s' },
+      global: { scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '2s' },
       rule_files: ['rules/*.yml'],
       scrape_configs: [{ job_name: 'weir', static_configs: [{ targets }] }],
     };
