@@ -75,6 +75,8 @@ void test('what a pinned reference reaches outlasts everything else, until it is
 
     const { code, out } = await weirOn(volume, 'unpin', 'p/e/kept');
     assert.deepEqual({ code, out }, { code: 0, out: 'unpinned p/e/kept\n' });
+    // It looks used: that it goes is to be seen before all others have gone.
+    await makeOld(volume, kept);
     await overfillPast(clients, weir, volume, kept);
     assert.equal((await weirOn(volume, 'unpin', 'p/e/kept')).code, 4, 'it is not pinned any more');
   });
@@ -119,6 +121,7 @@ void test('a pin follows its name: what it was pushed for before goes, what it i
     const before = await pushTree(clients, 'p/e/moving');
     await pin(volume, 'p/e/moving');
     const now = await pushTree(clients, 'p/e/moving');
+    await makeOld(volume, before);
     await makeOld(volume, now);
     await overfillPast(clients, weir, volume, before);
     await assertWhole(clients, volume, now);
