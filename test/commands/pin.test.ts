@@ -75,6 +75,8 @@ void test('what a pinned reference reaches outlasts everything else, until it is
 
     const { code, out } = await weirOn(volume, 'unpin', 'p/e/kept');
     assert.deepEqual({ code, out }, { code: 0, out: 'unpinned p/e/kept\n' });
+    // It looks used: that it goes is to be seen before all others have gone.
+    await makeOld(volume, kept);
     await overfillPast(clients, weir, volume, kept);
     assert.equal((await weirOn(volume, 'unpin', 'p/e/kept')).code, 4, 'it is not pinned any more');
   });
@@ -119,6 +121,7 @@ void test('a pin follows its name: what it was pushed for before goes, what it i
     const before = await pushTree(clients, 'p/e/moving');
     await pin(volume, 'p/e/moving');
     const now = await pushTree(clients, 'p/e/moving');
+    await makeOld(volume, before);
     await makeOld(volume, now);
     await overfillPast(clients, weir, volume, before);
     await assertWhole(clients, volume, now);
@@ -145,7 +148,8 @@ void test('uploads that what is pinned leaves no room for are refused, and told 
 
 void test('what is not whole is not pinned unless it has to be; then it is reported, and its record stays', async (t) => {
   const volume = await freshVolume(t);
-  await withServerOn(volume, { LEASE_SECONDS: '0' }, async (clients, weir) => {
+  // With a long lease, nothing goes before it is pinned.
+  const lost = await withServerOn(volume, {}, async (clients) => {
     const lacking = await pushTree(clients, 'p/e/lacking', [100, 200]);
     const [lost] = lacking.blobs;
     assert.ok(lost);
@@ -163,6 +167,9 @@ void test('what is not whole is not pinned unless it has to be; then it is repor
     assert.equal(forced.code, 0);
     const [said] = jsonLines(forced);
     assert.deepEqual([said?.['pinned'], said?.['state'], said?.['missing']], [true, 'incomplete', 1]);
+    return lost;
+  });
+  await withServerOn(volume, { LEASE_SECONDS: '0' }, async (clients, weir) => {
     const pins = async (state: string) => await scraped(weir.opsUrl, `weir_pins{state="${state}"}`);
     await eventually(async () => (await pins('incomplete')) === 1);
     await eventually(() => weir.output().includes('some of what is pinned is not whole'));
