@@ -6,4 +6,6 @@ export const exitCodes = {
   failure: 1,
   /** The command line or a setting makes no sense. */
   usage: 2,
+  /** It did what it could: something was left out, or needs somebody's care. */
+  partlyDone: 3,
 } as const;

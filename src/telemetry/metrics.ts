@@ -1,7 +1,9 @@
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
+import type { PublicCertificate } from '../core/public-certificates.ts';
 import { toolLabels } from '../core/tool.ts';
+import { certificateMetrics } from './certificate-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
 
 /** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
@@ -19,6 +21,8 @@ export interface Metrics {
   readonly observer: Observer;
   /** Adds the gauges of the volume, which are read at each scrape. */
   watchVolume(probe: VolumeProbe): void;
+  /** Adds what is known of certificates, asked for at each scrape. */
+  watchCertificates(known: () => readonly PublicCertificate[]): void;
   readonly contentType: string;
   /** The text of a scrape. */
   text(): Promise<string>;
@@ -36,13 +40,19 @@ export function prometheusMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const observer = countingObserver(registry);
   let readVolume = () => Promise.resolve();
+  const setCertificates = certificateMetrics(registry);
+  let certificates: () => readonly PublicCertificate[] = () => [];
   return {
     observer,
     watchVolume(probe) {
       readVolume = volumeGauges(registry, probe);
     },
+    watchCertificates(known) {
+      certificates = known;
+    },
     contentType: registry.contentType,
     async text() {
+      setCertificates(certificates());
       await readVolume();
       return await Registry.merge([registry, grpcRegistry]).metrics();
     },
