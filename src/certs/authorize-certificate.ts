@@ -35,7 +35,7 @@ export interface Authorized {
 }
 
 /** The certificate is not put on the list, and why. */
-export class NotAuthorizedError extends Error {
+class NotAuthorizedError extends Error {
   override readonly name = 'NotAuthorizedError';
 }
 

@@ -26,6 +26,8 @@ export interface RevocationList {
 const mostBytes = 8 * 1024 * 1024;
 /** All of them are in the server's memory, and in a file that it reads every second. */
 const mostRevoked = 100_000;
+/** What openssl calls it, and what some others do. */
+const pemLabels = new Set(['X509 CRL', 'CRL']);
 /** Critical extensions that change nothing about what the list means: its number, and its signer's key. */
 const understood = new Set(['2.5.29.20', '2.5.29.35']);
 
@@ -58,7 +60,7 @@ export function revocationList({ name, bytes }: RevocationFile): RevocationList 
 function derOf(bytes: Buffer): Buffer | string {
   const text = bytes.toString('latin1');
   if (!text.includes('-----')) return bytes.length === 0 ? 'is empty' : bytes;
-  const block = pemBlocks(text).find(({ label }) => label === 'X509 CRL');
+  const block = pemBlocks(text).find(({ label }) => pemLabels.has(label));
   if (block === undefined) return 'holds no X509 CRL';
   return block.der ?? `${block.fault}`;
 }
@@ -67,7 +69,7 @@ async function isSignedBy(crl: x509.X509Crl, authority: X509Certificate): Promis
   try {
     const certificate = new x509.X509Certificate(authority.raw);
     if (crl.issuer !== certificate.subject) return false;
-    return await crl.verify({ publicKey: certificate });
+    return await crl.verify({ publicKey: certificate.publicKey });
   } catch {
     return false;
   }

@@ -36,8 +36,13 @@ export async function watchCertificatesFile(path: string, logger: Logger): Promi
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const so = judge === 'unknown' ? 'until it can be, nobody pushes by one' : 'what was known stays';
-      logger.error(`the file of certificates cannot be used: ${so}`, { path, reason });
+      // Before the first `certs sync` it is not there.
+      if (judge === 'unknown')
+        logger.warn('the file of certificates cannot be used: until it can be, nobody pushes by one', {
+          path,
+          reason,
+        });
+      else logger.error('the file of certificates cannot be used: what was known stays', { path, reason });
     }
   });
   return { judge: () => judge, certificates: () => certificates };

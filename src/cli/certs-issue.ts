@@ -6,7 +6,7 @@ import { certificateNamePattern } from '../core/certificate-name.ts';
 import { fail, folderOption } from './certs-options.ts';
 
 /** Files of these names mean something else in the certificates' folder. */
-const takenNames = ['server', 'authorized'];
+const takenNames = new Set(['server', 'authorized']);
 const mostDays = 36_500;
 
 interface IssueFlags {
@@ -58,7 +58,7 @@ export function parseName(value: string): string {
     throw new InvalidArgumentError(
       '1 to 64 of letters, digits, . _ @ - are needed, and no . or - at the start.',
     );
-  if (takenNames.includes(value))
+  if (takenNames.has(value))
     throw new InvalidArgumentError(`${value}.crt has another meaning in this folder: choose another name.`);
   return value;
 }

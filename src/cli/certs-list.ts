@@ -44,7 +44,7 @@ function text(things: readonly ListedThing[], findings: readonly Finding[], warn
     clients.length === 0 ? 'Nobody on the list may push.' : 'May push:',
     ...table(
       ['name', 'SHA-256', 'expires', 'days', 'may push'],
-      clients.map((thing) => [...cells(thing, warnDays), scopesText(thing.scopes)]),
+      clients.map((thing) => cells(thing, warnDays, scopesText(thing.scopes))),
     ),
     ...(others.some(({ kind }) => kind === 'authority')
       ? ['', 'And whoever these authorities have signed and not revoked.']
@@ -53,7 +53,7 @@ function text(things: readonly ListedThing[], findings: readonly Finding[], warn
     'Expires too:',
     ...table(
       ['name', 'SHA-256', 'expires', 'days', 'what'],
-      others.map((thing) => [...cells(thing, warnDays), `${whatIs[thing.kind]} (${thing.file})`]),
+      others.map((thing) => cells(thing, warnDays, `${whatIs[thing.kind]} (${thing.file})`)),
     ),
     ...(findings.length === 0 ? [] : ['', 'Left out, or not as it should be:', ...findings.map(findingLine)]),
   ];
@@ -67,9 +67,9 @@ const whatIs = {
   crl: 'its list of revoked certificates',
 } as const;
 
-function cells({ name, sha256, expires, daysLeft }: ListedThing, warnDays: number): string[] {
+function cells({ name, sha256, expires, daysLeft }: ListedThing, warnDays: number, last: string): string[] {
   const days = daysLeft < 0 ? 'EXPIRED' : `${daysLeft}${daysLeft < warnDays ? ' !' : ''}`;
-  return [name, sha256.slice(0, shownDigits), expires.toISOString().slice(0, 10), days];
+  return [name, sha256.slice(0, shownDigits), expires.toISOString().slice(0, 10), days, last];
 }
 
 function table(head: string[], rows: readonly string[][]): string[] {

@@ -29,8 +29,7 @@ export interface PermissionFinding {
 }
 
 /** Of what has no name that begins with a project: `@sources`, `@assets` and `@actions` grant them. */
-export const namelessKinds = ['@sources', '@assets', '@actions'] as const;
-export type NamelessKind = (typeof namelessKinds)[number];
+const namelessKinds = ['@sources', '@assets', '@actions'] as const;
 
 const everything: PushScope = { instance: '*', prefix: '*' };
 const mostRules = 10_000;

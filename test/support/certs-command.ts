@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { initCertificates } from '../../src/certs/init-certificates.ts';
 
-const command = fileURLToPath(new URL('../../src/cli/weir.ts', import.meta.url));
+const command = join(import.meta.dirname, '..', '..', 'bin', 'weir');
 
 /** How a command ended. */
 export interface Ended {
@@ -18,11 +18,7 @@ export interface Ended {
 
 /** `weir certs …` in a folder, with something on its standard input, to its end. */
 export async function certs(cwd: string, args: readonly string[], input = ''): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', command, 'certs', ...args],
-    { cwd },
-  );
+  const child = spawn(process.execPath, [command, 'certs', ...args], { cwd });
   // One that ends without having read it is none of our business.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
@@ -31,9 +27,10 @@ export async function certs(cwd: string, args: readonly string[], input = ''): P
   return { code, stdout, stderr };
 }
 
-/** An empty folder that goes with the test. */
+/** A folder that goes with the test; in it `certs`, as `weir certs init` makes it. */
 export async function newFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-certs-'));
   t.after(async () => await rm(folder, { recursive: true }));
+  await initCertificates({ folder: join(folder, 'certs'), names: ['localhost'] });
   return folder;
 }
