@@ -11,7 +11,7 @@ export interface PresentList {
 }
 
 /** Uses of a key that its certificate may be limited to, one of which a client needs. */
-const clientUses = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'];
+const clientUses = new Set(['1.3.6.1.5.5.7.3.2', '2.5.29.37.0']);
 const leastRsaBits = 2048;
 
 /** The one certificate of a text, or a sentence about why it cannot be put on the list. */
@@ -48,7 +48,7 @@ export async function whyRefused(
     return `has an RSA key of ${bits} bits, which is too weak: ${leastRsaBits} are needed, or an EC key`;
   // What Node calls the usage is the extended one.
   const uses = certificate.keyUsage as string[] | undefined;
-  if (uses !== undefined && !uses.some((use) => clientUses.includes(use)))
+  if (uses !== undefined && !uses.some((use) => clientUses.has(use)))
     return 'is for another purpose than being a client (extendedKeyUsage): is it the certificate of a server?';
   if (await isAuthority(certificate))
     return 'is the certificate of an authority (CA:TRUE, keyCertSign): as authorities/NAME.crt it lets in everybody it signs; on the list it would let in itself alone';

@@ -59,7 +59,7 @@ export async function expiryList(
       });
   }
   return {
-    things: things.map((thing) => ({ ...thing, daysLeft: daysUntil(thing.expires, now) })),
+    things: things.map((thing) => Object.assign(thing, { daysLeft: daysUntil(thing.expires, now) })),
     findings: [...server.findings, ...summary.findings],
   };
 }

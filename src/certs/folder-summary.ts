@@ -38,7 +38,7 @@ export async function folderSummary(contents: FolderContents, now: Date): Promis
   for (const { line, problem } of permissions.findings)
     findings.push({ severity: 'error', file: permissionsFileName, line, message: problem });
   findings.push(...whoFindings(rules, kept, authorities.length > 0));
-  const certificates = kept.map((entry) => ({ ...entry, scopes: scopesFor(rules, entry) }));
+  const certificates = kept.map((entry) => Object.assign(entry, { scopes: scopesFor(rules, entry) }));
   return { certificates, authorities, rules, findings };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
+import { expiryList } from '../../src/certs/expiry-list.ts';
 import { initCertificates } from '../../src/certs/init-certificates.ts';
 
 const command = join(import.meta.dirname, '..', '..', 'bin', 'weir');
@@ -33,4 +34,10 @@ export async function newFolder(t: TestContext): Promise<string> {
   t.after(async () => await rm(folder, { recursive: true }));
   await initCertificates({ folder: join(folder, 'certs'), names: ['localhost'] });
   return folder;
+}
+
+/** Who may push, without the cost of another process. */
+export async function listedNames(folder: string): Promise<string[]> {
+  const { things } = await expiryList(join(folder, 'certs'), new Date());
+  return things.filter(({ kind }) => kind === 'client').map(({ name }) => name);
 }
