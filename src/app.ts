@@ -5,6 +5,7 @@ import { version } from './cli/version.ts';
 import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
+import type { PublicCertificate } from './core/public-certificates.ts';
 import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
 import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { openOpsServer } from './http/ops-server.ts';
@@ -46,6 +47,8 @@ export interface AppOptions {
   readonly drainMs: number;
   /** How long a call's client may do nothing while it is its turn. */
   readonly streamIdleMs: number;
+  /** What is known of certificates, for metrics. */
+  readonly certificates: () => readonly PublicCertificate[];
   /** Where content may be fetched from; undefined: from nowhere. */
   readonly fetch: DownloaderOptions | undefined;
 }
@@ -72,6 +75,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const clock: Clock = Date.now;
   routeGrpcLog(logger);
   const metrics = prometheusMetrics(version);
+  metrics.watchCertificates(options.certificates);
   const calls = countedCalls(withLog(metrics.observer, logger));
   let doubt: (blob: BlobName) => void = () => {};
   let distrustLeases = () => {};

@@ -123,6 +123,10 @@ export const settings = {
     default: 'anyone',
     desc: 'who may read on the pull listener: anyone, or who has a token',
   }),
+  CERTIFICATES_FILE: str({
+    default: 'none',
+    desc: 'what weir certs sync --public writes: expiry for metrics, who may push what; taken over when it changes',
+  }),
   PUSH_HINT: str({
     default: 'port 11002 with a client certificate',
     desc: 'what a push on the pull listener is told to use',
@@ -211,6 +215,7 @@ export interface Config {
   readonly opsListen: string | undefined;
   readonly tokensFile: string | undefined;
   readonly pullAccess: 'anyone' | 'token';
+  readonly certificatesFile: string | undefined;
   readonly pushHint: string;
   readonly leaseSeconds: number;
   readonly leaseMemory: boolean;
@@ -266,6 +271,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     opsListen: checked.OPS_LISTEN || undefined,
     tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
     pullAccess: checked.PULL_ACCESS,
+    certificatesFile: checked.CERTIFICATES_FILE === 'none' ? undefined : checked.CERTIFICATES_FILE,
     pushHint: checked.PUSH_HINT,
     leaseSeconds: checked.LEASE_SECONDS,
     leaseMemory: checked.LEASE_MEMORY,

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateName, sha256Of } from '../core/certificate-name.ts';
 import { hasKeyIdentifiers } from './key-identifiers.ts';
 import type { Finding } from './finding.ts';
 import { pemBlocks } from './pem-blocks.ts';
@@ -7,6 +8,8 @@ import type { PemBlock } from './pem-blocks.ts';
 /** A certificate whose holder may push. */
 export interface AuthorizedCertificate {
   certificate: X509Certificate;
+  /** As lists, permissions and metrics call it. */
+  name: string;
   subject: string;
   /** Fingerprints in lower-case hex without colons. */
   sha1: string;
@@ -31,10 +34,15 @@ export interface ListFile {
 /**
  * The certificates of the files, each once, in order; what cannot be used becomes a finding and is left out,
  * so that one user's broken certificate never locks out another. An expired one stays in: nginx refuses it
- * and can tell its holder why.
+ * and can tell its holder why. `authorities`: those of the folder's authorities/.
  */
-export function authorizedList(files: readonly ListFile[], now: Date): AuthorizedList {
+export function authorizedList(
+  files: readonly ListFile[],
+  now: Date,
+  authorities: readonly X509Certificate[] = [],
+): AuthorizedList {
   const findings: Finding[] = [];
+  const subjects = new Set(authorities.map(({ subject }) => subject));
   const bySha256 = new Map<string, AuthorizedCertificate>();
   for (const file of files) {
     for (const block of pemBlocks(file.text)) {
@@ -44,6 +52,10 @@ export function authorizedList(files: readonly ListFile[], now: Date): Authorize
         continue;
       }
       const entry = authorizedCertificate(parsed, file.name, block.line);
+      if (subjects.has(parsed.subject)) {
+        findings.push(posing(entry));
+        continue;
+      }
       if (!bySha256.has(entry.sha256)) bySha256.set(entry.sha256, entry);
     }
     if (!file.text.includes('-----') && /^[^#\s]/m.test(file.text)) {
@@ -51,8 +63,14 @@ export function authorizedList(files: readonly ListFile[], now: Date): Authorize
     }
   }
   const certificates = [...bySha256.values()];
-  findings.push(...validityFindings(certificates, now), ...nameFindings(certificates));
+  findings.push(...validityFindings(certificates, now), ...nameFindings(certificates, subjects));
   return { certificates, findings };
+}
+
+/** openssl takes what is on the list for an authority: one with the name of a real one could sign in its name. */
+function posing({ subject, file, line }: AuthorizedCertificate): Finding {
+  const message = `left out: it has the subject of an authority in authorities/ (${subject}); make it again with another`;
+  return { severity: 'error', file, line, message };
 }
 
 /** The certificate, or the sentence that says why there is none. */
@@ -76,9 +94,10 @@ function authorizedCertificate(
 ): AuthorizedCertificate {
   return {
     certificate,
+    name: certificateName(certificate, file),
     subject: certificate.subject.replaceAll('\n', ','),
     sha1: certificate.fingerprint.replaceAll(':', '').toLowerCase(),
-    sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    sha256: sha256Of(certificate),
     expires: new Date(certificate.validTo),
     file,
     line,
@@ -99,7 +118,10 @@ function validityFindings(certificates: readonly AuthorizedCertificate[], now: D
  * openssl finds the listed certificate by its subject. Where several share one and have no key identifiers
  * it only tries the first, so that the others are refused.
  */
-function nameFindings(certificates: readonly AuthorizedCertificate[]): Finding[] {
+function nameFindings(
+  certificates: readonly AuthorizedCertificate[],
+  authorities: ReadonlySet<string>,
+): Finding[] {
   const bySubject = Map.groupBy(certificates, ({ certificate }) => certificate.subject);
   return certificates.flatMap((entry) => {
     const { certificate } = entry;
@@ -114,7 +136,8 @@ function nameFindings(certificates: readonly AuthorizedCertificate[]): Finding[]
         ),
       ];
     }
-    if (certificate.issuer !== certificate.subject && !bySubject.has(certificate.issuer)) {
+    const isKnown = bySubject.has(certificate.issuer) || authorities.has(certificate.issuer);
+    if (certificate.issuer !== certificate.subject && !isKnown) {
       const issuer = certificate.issuer.replaceAll('\n', ',');
       return [
         warning(

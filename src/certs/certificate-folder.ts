@@ -1,18 +1,27 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ListFile } from './authorized-list.ts';
+import type { RevocationFile } from './revocation-lists.ts';
 import { serverFiles } from './server-pair.ts';
 
 /** The seed's name for the list of those who may push: certificates one after the other. */
 export const listFileName = 'authorized.crt';
 /** The same as a folder: one file per user, easier for configuration management. */
-const listFolderName = 'authorized';
+export const listFolderName = 'authorized';
+
+/** Certificates of authorities, whose signatures count, and their lists of revoked certificates. */
+const authoritiesFolderName = 'authorities';
+/** Who may push what. */
+export const permissionsFileName = 'permissions';
 
 /** What the certificates' folder holds, unparsed. */
 export interface FolderContents {
   serverCertificate: string | undefined;
   serverKey: string | undefined;
   lists: ListFile[];
+  authorities: ListFile[];
+  revocations: RevocationFile[];
+  permissions: string | undefined;
 }
 
 /**
@@ -20,18 +29,24 @@ export interface FolderContents {
  * without it would take everyone's permission away.
  */
 export async function readCertificateFolder(folder: string): Promise<FolderContents> {
-  const [serverCertificate, serverKey, list, names] = await Promise.all([
+  const [serverCertificate, serverKey, list, permissions] = await Promise.all([
     readIfThere(join(folder, serverFiles.certificate)),
     readIfThere(join(folder, serverFiles.key)),
     readIfThere(join(folder, listFileName)),
-    namesIn(join(folder, listFolderName)),
+    readIfThere(join(folder, permissionsFileName)),
   ]);
   const lists = list === undefined ? [] : [{ name: listFileName, text: list }];
-  for (const name of names.filter((name) => name.endsWith('.crt')).sort()) {
-    const text = await readIfThere(join(folder, listFolderName, name));
-    if (text !== undefined) lists.push({ name: `${listFolderName}/${name}`, text });
-  }
-  return { serverCertificate, serverKey, lists };
+  for (const { name, bytes } of await filesIn(folder, listFolderName, '.crt'))
+    lists.push({ name, text: bytes.toString() });
+  const authorities = await filesIn(folder, authoritiesFolderName, '.crt');
+  return {
+    serverCertificate,
+    serverKey,
+    lists,
+    authorities: authorities.map(({ name, bytes }) => ({ name, text: bytes.toString() })),
+    revocations: await filesIn(folder, authoritiesFolderName, '.crl'),
+    permissions,
+  };
 }
 
 /** Contents of a text file; undefined when there is none. */
@@ -39,8 +54,15 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   return await unlessMissing(readFile(path, 'utf8'), undefined);
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  return await unlessMissing(readdir(folder), []);
+/** The files of a folder in the folder, sorted; hidden ones are somebody's who has not finished. */
+async function filesIn(folder: string, inside: string, ending: string): Promise<RevocationFile[]> {
+  const names = await unlessMissing(readdir(join(folder, inside)), []);
+  const files: RevocationFile[] = [];
+  for (const name of names.filter((name) => name.endsWith(ending) && !name.startsWith('.')).sort()) {
+    const bytes = await unlessMissing(readFile(join(folder, inside, name)), undefined);
+    if (bytes !== undefined) files.push({ name: `${inside}/${name}`, bytes });
+  }
+  return files;
 }
 
 async function unlessMissing<T, U>(reading: Promise<T>, otherwise: U): Promise<T | U> {

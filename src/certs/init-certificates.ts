@@ -1,8 +1,9 @@
-import { chown, mkdir, open, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import { listFileName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
+import { writeNew } from './owned-files.ts';
 import { serverFiles } from './server-pair.ts';
 
 /** Names of the first client's files: those of the seed's page. */
@@ -21,10 +22,19 @@ export class IncompletePairError extends Error {
   override readonly name = 'IncompletePairError';
 }
 
-const tenYearsDays = 3650;
+/** How long a new certificate is good for. */
+export const tenYearsDays = 3650;
 const dayMs = 86_400_000;
 // A client whose clock is a little behind should not find the certificate not valid yet.
 const clockSkewMs = 5 * 60_000;
+
+/** From now on, for so many days. */
+export function validFor(days: number, now: Date): { notBefore: Date; notAfter: Date } {
+  return {
+    notBefore: new Date(now.getTime() - clockSkewMs),
+    notAfter: new Date(now.getTime() + days * dayMs),
+  };
+}
 
 /**
  * Makes what is missing and overwrites nothing: the server's pair; and, where nobody has been authorised yet, a
@@ -37,10 +47,7 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
   const now = options.now?.() ?? new Date();
   // A library that only those who make certificates have to load.
   const { signedCertificate } = await import('./certificate.ts');
-  const validity = {
-    notBefore: new Date(now.getTime() - clockSkewMs),
-    notAfter: new Date(now.getTime() + tenYearsDays * dayMs),
-  };
+  const validity = validFor(tenYearsDays, now);
   const made = await makePair(folder, serverFiles, (key) =>
     signedCertificate({ commonName: names[0] ?? 'localhost', purpose: 'server', names, key, ...validity }),
   );
@@ -53,7 +60,7 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
     )),
   );
   const clientCertificate = await readIfThere(join(folder, clientFiles.certificate));
-  await writeNew(folder, listFileName, clientCertificate ?? '', 0o644);
+  await writeNew(join(folder, listFileName), clientCertificate ?? '', 0o644);
   return [...made, listFileName];
 }
 
@@ -72,12 +79,16 @@ async function makePair(
     );
   }
   if (oldKey !== undefined) {
-    await writeNew(folder, files.certificate, await certificateFor(usableKey(files.key, oldKey)), 0o644);
+    await writeNew(
+      join(folder, files.certificate),
+      await certificateFor(usableKey(files.key, oldKey)),
+      0o644,
+    );
     return [files.certificate];
   }
   const key = newPrivateKey();
-  await writeNew(folder, files.key, privateKeyPem(key), 0o600);
-  await writeNew(folder, files.certificate, await certificateFor(key), 0o644);
+  await writeNew(join(folder, files.key), privateKeyPem(key), 0o600);
+  await writeNew(join(folder, files.certificate), await certificateFor(key), 0o644);
   return [files.key, files.certificate];
 }
 
@@ -89,21 +100,5 @@ function usableKey(file: string, pem: string): KeyObject {
       `${file} is there without its certificate, and is no plain EC key that one could be made for: ` +
         'put the certificate beside it, or remove it to have a new pair made',
     );
-  }
-}
-
-/** Writes a file that must not exist yet, and gives it to the owner of the folder when run by root. */
-async function writeNew(folder: string, name: string, text: string, mode: number): Promise<void> {
-  const file = await open(join(folder, name), 'wx', mode);
-  try {
-    await file.writeFile(text);
-    await file.chmod(mode);
-    if (process.getuid?.() === 0) {
-      const { uid, gid } = await stat(folder);
-      await chown(join(folder, name), uid, gid);
-    }
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

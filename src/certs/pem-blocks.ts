@@ -4,6 +4,9 @@ export interface PemBlock {
   label: string;
   /** Line of its BEGIN, from 1. */
   line: number;
+  /** Where it is in the text: from its BEGIN to behind its END, or to where the next one begins. */
+  start: number;
+  end: number;
   /** Its bytes; undefined when something is wrong with the text. */
   der: Buffer | undefined;
   /** What is wrong with the text, as the rest of a sentence about the block. */
@@ -19,7 +22,7 @@ const marker = /-----(BEGIN|END) ([A-Z0-9 ]+?)-----/g;
  */
 export function pemBlocks(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
-  let open: { label: string; line: number; from: number } | undefined;
+  let open: Opened | undefined;
   let line = 1;
   let counted = 0;
   for (const match of text.matchAll(marker)) {
@@ -27,33 +30,45 @@ export function pemBlocks(text: string): PemBlock[] {
     line += text.slice(counted, match.index).split('\n').length - 1;
     counted = match.index;
     if (kind === 'BEGIN') {
-      if (open) blocks.push(faulty(open, 'has no END line: it was cut off'));
-      open = { label, line, from: match.index + whole.length };
-    } else if (open) {
-      blocks.push(
-        label === open.label
-          ? decoded(open, text.slice(open.from, match.index))
-          : faulty(open, `ends as ${label}`),
-      );
-      open = undefined;
-    } else {
-      blocks.push(faulty({ label, line }, 'has no BEGIN line: its start is missing'));
+      if (open) blocks.push(faulty(open, match.index, 'has no END line: it was cut off'));
+      open = { label, line, start: match.index, from: match.index + whole.length };
+      continue;
     }
+    const end = match.index + whole.length;
+    if (open === undefined) {
+      blocks.push(
+        faulty({ label, line, start: match.index }, end, 'has no BEGIN line: its start is missing'),
+      );
+    } else if (label === open.label) {
+      blocks.push(decoded(open, end, text.slice(open.from, match.index)));
+    } else {
+      blocks.push(faulty(open, end, `ends as ${label}`));
+    }
+    open = undefined;
   }
-  if (open) blocks.push(faulty(open, 'has no END line: it was cut off'));
+  if (open) blocks.push(faulty(open, text.length, 'has no END line: it was cut off'));
   return blocks;
 }
 
-function decoded(open: { label: string; line: number }, body: string): PemBlock {
-  const base64 = body.replaceAll(/\s/g, '');
-  if (base64 === '') return faulty(open, 'is empty');
-  // Buffer.from() skips what it does not know; a letter lost in transfer has to be seen.
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) {
-    return faulty(open, 'is not base64: letters are missing or wrong');
-  }
-  return { label: open.label, line: open.line, der: Buffer.from(base64, 'base64'), fault: undefined };
+interface Opened {
+  label: string;
+  line: number;
+  start: number;
+  /** Where its body begins. */
+  from: number;
 }
 
-function faulty({ label, line }: { label: string; line: number }, fault: string): PemBlock {
-  return { label, line, der: undefined, fault };
+function decoded(open: Opened, end: number, body: string): PemBlock {
+  const { label, line, start } = open;
+  const base64 = body.replaceAll(/\s/g, '');
+  if (base64 === '') return faulty(open, end, 'is empty');
+  // Buffer.from() skips what it does not know; a letter lost in transfer has to be seen.
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) {
+    return faulty(open, end, 'is not base64: letters are missing or wrong');
+  }
+  return { label, line, start, end, der: Buffer.from(base64, 'base64'), fault: undefined };
+}
+
+function faulty({ label, line, start }: Omit<Opened, 'from'>, end: number, fault: string): PemBlock {
+  return { label, line, start, end, der: undefined, fault };
 }

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { authorizedList } from './authorized-list.ts';
-import type { AuthorizedCertificate } from './authorized-list.ts';
 import { readCertificateFolder } from './certificate-folder.ts';
 import type { FolderContents } from './certificate-folder.ts';
 import type { Finding } from './finding.ts';
+import { folderSummary } from './folder-summary.ts';
+import type { FolderSummary, Pusher } from './folder-summary.ts';
 import { installCopy, readCopy } from './installed-copy.ts';
 import type { CopyContents, Owner } from './installed-copy.ts';
 import { newPrivateKey } from './key-pair.ts';
+import { publicCertificates, writePublicFile } from './public-file.ts';
 import { serverFiles, serverPair } from './server-pair.ts';
 
 export interface SyncOptions {
@@ -16,6 +17,8 @@ export interface SyncOptions {
   out: string;
   /** Who gets the copy; without it, whoever runs this. */
   owner?: Owner;
+  /** Where to tell the server what it may know of the folder, if anywhere. */
+  publicFile?: string | undefined;
   now?: () => Date;
 }
 
@@ -24,7 +27,7 @@ export interface SyncResult {
   ready: boolean;
   /** This round replaced the copy. */
   changed: boolean;
-  certificates: AuthorizedCertificate[];
+  certificates: Pusher[];
   findings: Finding[];
 }
 
@@ -41,9 +44,9 @@ export async function syncCertificates(options: SyncOptions): Promise<SyncResult
 export async function syncContents(contents: FolderContents, options: SyncOptions): Promise<SyncResult> {
   const now = options.now?.() ?? new Date();
   const previous = await readCopy(options.out);
-  const list = authorizedList(contents.lists, now);
+  const summary = await folderSummary(contents, now);
   const server = serverPair(contents.serverCertificate, contents.serverKey, now);
-  const findings = [...server.findings, ...list.findings];
+  const findings = [...server.findings, ...summary.findings];
   if (!server.pair) {
     const fate = previous
       ? 'the pair in use stays in use until this is mended'
@@ -52,29 +55,31 @@ export async function syncContents(contents: FolderContents, options: SyncOption
   }
   const certificatePem = server.pair?.certificatePem ?? previous?.serverCertificate;
   const keyPem = server.pair?.keyPem ?? previous?.serverKey;
-  const result = { certificates: list.certificates, findings };
+  const result = { certificates: summary.certificates, findings };
   if (certificatePem === undefined || keyPem === undefined)
     return { ready: false, changed: false, ...result };
   const wanted: CopyContents = {
     serverCertificate: certificatePem,
     serverKey: keyPem,
-    authorized: await authorizedPem(list.certificates, previous),
-    fingerprints: fingerprintMap(list.certificates),
+    authorized: await authorizedPem(summary, previous),
+    fingerprints: fingerprintMap(summary),
   };
+  // First: until the server knows a certificate it lets its holder do nothing, whatever nginx says.
+  if (options.publicFile !== undefined)
+    await writePublicFile(options.publicFile, publicCertificates(summary, certificatePem));
   const changed = previous === undefined || !isDeepStrictEqual(previous, wanted);
   if (changed) await installCopy(options.out, wanted, options.owner);
   return { ready: true, changed, ...result };
 }
 
 async function authorizedPem(
-  certificates: readonly AuthorizedCertificate[],
+  { certificates, authorities }: FolderSummary,
   previous: CopyContents | undefined,
 ): Promise<string> {
-  if (certificates.length > 0) {
-    return certificates.map(({ certificate }) => certificate.toString()).join('');
-  }
+  const trusted = [...certificates, ...authorities];
+  if (trusted.length > 0) return trusted.map(({ certificate }) => certificate.toString()).join('');
   // Not made anew each time: that would be a change for nginx to reload.
-  if (previous?.fingerprints === fingerprintMap([])) return previous.authorized;
+  if (previous?.fingerprints === '') return previous.authorized;
   return await throwawayCertificate();
 }
 
@@ -91,6 +96,9 @@ async function throwawayCertificate(): Promise<string> {
   });
 }
 
-function fingerprintMap(certificates: readonly AuthorizedCertificate[]): string {
-  return certificates.map(({ sha1, sha256 }) => `"${sha1}" "${sha256}";\n`).join('');
+/** Who is on the list, and whether there are authorities, whose signatures the server looks at. */
+function fingerprintMap({ certificates, authorities }: FolderSummary): string {
+  const lines = certificates.map(({ sha1, sha256 }) => `"${sha1}" "${sha256}";\n`);
+  if (authorities.length > 0) lines.push('"authorities" "1";\n');
+  return lines.join('');
 }

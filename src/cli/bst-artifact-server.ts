@@ -148,6 +148,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     uploadResumeMs: 600_000,
     drainMs: 30_000,
     streamIdleMs: 300_000,
+    certificates: () => [],
     fetch: undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { runUntilStopped } from '../server-process.ts';
+import { type CertificatesFile, watchCertificatesFile } from './certificates-file.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchTokensFile } from './tokens-file.ts';
 
@@ -33,7 +34,10 @@ async function serve(): Promise<void> {
   const { startApp } = await import('../app.ts');
   const logger = winstonLogger({ level: config.logLevel, format: config.logFormat });
   try {
-    const app = await startApp(appOptions(config, await accessRules(config, logger)), logger);
+    const known = await certificatesFile(config, logger);
+    const access = await accessRules(config, known, logger);
+    const certificates = () => known?.certificates() ?? [];
+    const app = await startApp(appOptions(config, access, certificates), logger);
     runUntilStopped(app, logger);
     process.stdout.write(banner(config, app));
     logger.info('serving', {
@@ -53,12 +57,28 @@ async function serve(): Promise<void> {
   }
 }
 
-async function accessRules({ tokensFile, pullAccess }: Config, logger: Logger): Promise<AccessRules> {
-  if (tokensFile === undefined) return openAccess;
-  return { tokens: await watchTokensFile(tokensFile, logger), pullAccess };
+async function certificatesFile(
+  { certificatesFile: path }: Config,
+  logger: Logger,
+): Promise<CertificatesFile | undefined> {
+  return path === undefined ? undefined : await watchCertificatesFile(path, logger);
 }
 
-function appOptions(config: Config, access: AccessRules): AppOptions {
+async function accessRules(
+  { tokensFile, pullAccess }: Config,
+  known: CertificatesFile | undefined,
+  logger: Logger,
+): Promise<AccessRules> {
+  const certificates = () => known?.judge();
+  if (tokensFile === undefined) return { ...openAccess, certificates };
+  return { tokens: await watchTokensFile(tokensFile, logger), pullAccess, certificates };
+}
+
+function appOptions(
+  config: Config,
+  access: AccessRules,
+  certificates: AppOptions['certificates'],
+): AppOptions {
   return {
     volume: {
       root: config.volume,
@@ -84,6 +104,7 @@ function appOptions(config: Config, access: AccessRules): AppOptions {
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
     streamIdleMs: config.streamIdleSeconds * 1000,
+    certificates,
     fetch: fetchOptions(config),
   };
 }

@@ -13,6 +13,8 @@ export type Identity =
       readonly fingerprint: string;
       /** Subject of the client certificate. */
       readonly subject: string;
+      /** As the operator's lists call it, where this server has read them. */
+      readonly name?: string;
     }
   | {
       readonly kind: 'token';
@@ -22,9 +24,9 @@ export type Identity =
 
 /** As fields of a log line. */
 export function identityFields(identity: Identity): Record<string, string> {
-  return identity.kind === 'token'
-    ? { token: identity.name }
-    : { fingerprint: identity.fingerprint, subject: identity.subject };
+  if (identity.kind === 'token') return { token: identity.name };
+  const { fingerprint, subject, name } = identity;
+  return { fingerprint, subject, ...(name !== undefined && { certificate: name }) };
 }
 
 /** A successful push of references or assets, for the log and the counters. */

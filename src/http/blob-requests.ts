@@ -4,6 +4,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestOf, quote } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayUpload } from '../core/push-permissions.ts';
 import { zstdDecompressed } from '../core/zstd.ts';
 import type { CachePath } from './cache-path.ts';
 import { HttpRefusal } from './cache-status.ts';
@@ -31,6 +32,7 @@ export function blobRequests(blobs: BlobStore, intakes: BlobIntakes, observer: O
   }
 
   async function put(exchange: Exchange, path: BlobPath): Promise<void> {
+    expectMayUpload(exchange.scopes, path.instanceName);
     const encoding = encodingOf(exchange);
     const size = encoding === 'identity' ? announcedBytes(exchange) : undefined;
     const { digestFunction, hash } = path.blob;

@@ -17,7 +17,12 @@ export interface PathHash {
 
 /** What a path names. `action` is set where the key could be the hash of an action. */
 export type CachePath =
-  | { readonly space: 'cas'; readonly blob: PathHash; readonly name: BlobName }
+  | {
+      readonly space: 'cas';
+      readonly instanceName: InstanceName;
+      readonly blob: PathHash;
+      readonly name: BlobName;
+    }
   | {
       readonly space: 'ac';
       readonly instanceName: InstanceName;
@@ -47,7 +52,7 @@ export function parseCachePath(url: string): CachePath {
   const instanceName = parseInstanceName(segments.join('/'));
   if (space === 'cas') {
     const blob = parseHash(key, digestFunction);
-    return { space, blob, name: blobName(blob) };
+    return { space, instanceName, blob, name: blobName(blob) };
   }
   if (digestFunction !== undefined) {
     return { space, instanceName, key: parseValueKey(key), action: parseHash(key, digestFunction) };

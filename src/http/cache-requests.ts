@@ -1,3 +1,4 @@
+import { whyPullOnly } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { quote } from '../core/digest.ts';
 import { identityFields, type Logger } from '../core/observer.ts';
@@ -71,14 +72,8 @@ function methodOf(method: string | undefined): Method {
 }
 
 /** The one place of this protocol where a role decides anything. */
-function expectPush({ listener, role, identity }: Exchange, pushHint: string): void {
-  if (role === 'push') return;
-  if (listener === 'push' && identity?.kind === 'token')
-    throw new CacheError(
-      'permission-denied',
-      `the access token ${quote(identity.name)} is for pulling only; to push, ask for one whose role is push`,
-    );
-  throw new CacheError('permission-denied', `this port is for pulling only; to push, use ${pushHint}`);
+function expectPush(exchange: Exchange, pushHint: string): void {
+  if (exchange.role !== 'push') throw whyPullOnly(exchange, pushHint);
 }
 
 /** Answers with the status and the sentence of an error; what only we can mend is logged. Gives back the sentence. */

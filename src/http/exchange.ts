@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Access, type AccessRules, decideAccess } from '../core/access.ts';
+import { type Access, type AccessRules, type Credentials, decideAccess } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
-import type { Identity, Role } from '../core/observer.ts';
+import type { Role } from '../core/observer.ts';
 import { type ToolLabel, toolLabel } from '../core/tool.ts';
 
 /** One request and its answer, with what is known of whoever makes it. */
@@ -25,6 +25,8 @@ export interface Exchange extends Access {
 /** Set by the proxy in front, and believed only on listeners that nobody else reaches. */
 const fingerprintHeader = 'x-weir-client-fingerprint';
 const subjectHeader = 'x-weir-client-subject';
+/** A certificate that an authority seems to have signed; looked at here, since the proxy knows it by its names only. */
+const certificateHeader = 'x-weir-client-certificate';
 /** Set by a proxy that lets a request through without having verified anybody. It only takes away: believed anywhere. */
 const unverifiedHeader = 'x-weir-unverified';
 const accelHeader = 'x-weir-accel';
@@ -45,7 +47,7 @@ export function exchangeOf(
   });
   const told = (name: string) => (listener.identified ? text(request, name) : undefined) || undefined;
   const fingerprint = told(fingerprintHeader);
-  const certificate: Identity | undefined =
+  const certificate: Credentials['certificate'] =
     fingerprint === undefined
       ? undefined
       : { kind: 'certificate', fingerprint, subject: told(subjectHeader) ?? '' };
@@ -53,6 +55,7 @@ export function exchangeOf(
     {
       listener: listener.role,
       certificate,
+      signedCertificate: told(certificateHeader),
       unverified: (text(request, unverifiedHeader) ?? '') !== '',
       authorization: request.headers.authorization,
     },
@@ -60,7 +63,7 @@ export function exchangeOf(
   );
   const refused = access instanceof CacheError;
   return {
-    ...(refused ? { role: 'pull', identity: undefined } : access),
+    ...(refused ? { role: 'pull', identity: undefined, scopes: [] } : access),
     request,
     response,
     listener: listener.role,

@@ -4,6 +4,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestOf, quote } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayPush } from '../core/push-permissions.ts';
 import { slots } from '../core/slots.ts';
 import type { ValueStore } from '../core/value-store.ts';
 import { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
@@ -68,6 +69,7 @@ export function valueRequests({ blobs, intakes, values, actions, observer }: Val
   }
 
   async function put(exchange: Exchange, path: ValuePath): Promise<void> {
+    expectMayPush(exchange.scopes, path.instanceName, '@actions');
     if (parseContentEncoding(exchange.request.headers['content-encoding']) !== 'identity')
       throw new HttpRefusal(415, 'values are taken without a content encoding: send the bytes as they are');
     const size = announcedBytes(exchange);

@@ -3,6 +3,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest, type UncheckedDigest } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayPush } from '../core/push-permissions.ts';
 import {
   type ActionCacheServiceImplementation,
   ActionResult,
@@ -38,8 +39,9 @@ export function actionCacheService(
       });
     },
 
-    async updateActionResult(request, { signal }) {
+    async updateActionResult(request, { caller, signal }) {
       const { instanceName, digestFunction } = checkRequest(request);
+      expectMayPush(caller.scopes, instanceName, '@actions');
       const action = parseDigest(request.actionDigest, digestFunction, 'action digest');
       if (request.actionResult === undefined)
         throw new CacheError('invalid-argument', 'the action_result is missing from the request');

@@ -2,6 +2,7 @@ import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore, Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayUpload } from '../core/push-permissions.ts';
 import { parseUploadName, type ResourceName } from '../core/resource-name.ts';
 import { zstdDecompressed } from '../core/zstd.ts';
 import type { WriteRequest, WriteResponse } from '../gen/google/bytestream/bytestream.ts';
@@ -44,6 +45,7 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
       caller.stream?.messageDone();
     });
     const name = parseUploadName(payloads.resourceName);
+    expectMayUpload(caller.scopes, name.instanceName);
     const upload = await begin(payloads, name);
     if (upload === undefined) {
       await payloads.unwanted();

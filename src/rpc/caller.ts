@@ -1,7 +1,7 @@
 import type { CallContext, ServerMiddleware } from 'nice-grpc-common';
-import { type Access, type AccessRules, decideAccess } from '../core/access.ts';
+import { type Access, type AccessRules, type Credentials, decideAccess } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
-import type { Identity, Role } from '../core/observer.ts';
+import type { Role } from '../core/observer.ts';
 import { type RequestDetails, type ToolLabel, toolLabel } from '../core/tool.ts';
 import type { CallBounds } from './call-bounds.ts';
 import type { CallStream } from './call-stream.ts';
@@ -29,6 +29,8 @@ export interface WithCaller {
 /** Set by what terminates TLS in front of us, and believed on listeners that only it can reach. */
 export const fingerprintHeader = 'x-weir-client-fingerprint';
 export const subjectHeader = 'x-weir-client-subject';
+/** A certificate that an authority seems to have signed; looked at here, since the proxy knows it by its names only. */
+export const certificateHeader = 'x-weir-client-certificate';
 /** Set by a proxy that lets a call through without having verified anybody. It only takes away: believed anywhere. */
 const unverifiedHeader = 'x-weir-unverified';
 
@@ -48,6 +50,7 @@ export function callerMiddleware(
       {
         listener,
         certificate: identified ? certificateFrom(context) : undefined,
+        signedCertificate: (identified && metadata.get(certificateHeader)) || undefined,
         unverified: metadata.has(unverifiedHeader),
         authorization: metadata.get('authorization'),
       },
@@ -56,7 +59,7 @@ export function callerMiddleware(
     const refused = access instanceof CacheError;
     const request = requestDetails(metadata);
     const caller: Caller = {
-      ...(refused ? { role: 'pull', identity: undefined } : access),
+      ...(refused ? { role: 'pull', identity: undefined, scopes: [] } : access),
       listener,
       refusal: refused ? access : undefined,
       tool: toolLabel(request.tool),
@@ -67,7 +70,7 @@ export function callerMiddleware(
   };
 }
 
-function certificateFrom({ metadata }: CallContext): Identity | undefined {
+function certificateFrom({ metadata }: CallContext): Credentials['certificate'] {
   const fingerprint = metadata.get(fingerprintHeader);
   if (!fingerprint) return undefined;
   return { kind: 'certificate', fingerprint, subject: metadata.get(subjectHeader) ?? '' };

@@ -6,6 +6,7 @@ import {
 import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts';
 import { fastCdcParams, repMaxCdcParams } from '../core/chunking-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
+import { mayPush } from '../core/push-permissions.ts';
 import type { WithCaller } from './caller.ts';
 import { maxBatchBytes } from './limits.ts';
 
@@ -16,11 +17,12 @@ import { maxBatchBytes } from './limits.ts';
 export function capabilitiesService(indexOnly: boolean): CapabilitiesServiceImplementation<WithCaller> {
   return {
     getCapabilities(request, { caller }) {
-      parseInstanceName(request.instanceName);
+      const instanceName = parseInstanceName(request.instanceName);
+      const mayUpdate = caller.role === 'push' && mayPush(caller.scopes, instanceName, '@actions');
       return Promise.resolve({
         cacheCapabilities: {
           digestFunctions: digestFunctions.map(digestFunctionValue),
-          actionCacheUpdateCapabilities: { updateEnabled: caller.role === 'push' && !indexOnly },
+          actionCacheUpdateCapabilities: { updateEnabled: mayUpdate && !indexOnly },
           maxBatchTotalSizeBytes: BigInt(maxBatchBytes),
           symlinkAbsolutePathStrategy: SymlinkAbsolutePathStrategy_Value.ALLOWED,
           supportedCompressors: [Compressor_Value.ZSTD],

@@ -5,6 +5,7 @@ import type { ChunkStore } from '../core/chunk-store.ts';
 import { type Digest, digestText, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayUpload } from '../core/push-permissions.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { unzstdWhole, zstdWhole } from '../core/zstd.ts';
 import {
@@ -96,7 +97,8 @@ export function contentAddressableStorageService(
     },
 
     async batchUpdateBlobs(request, { caller }) {
-      const { digestFunction } = checkRequest(request);
+      const { digestFunction, instanceName } = checkRequest(request);
+      expectMayUpload(caller.scopes, instanceName);
       // All of the batch is checked before any of it is stored.
       const updates = request.requests.map((update) => checkedUpdate(update, digestFunction));
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
@@ -114,7 +116,7 @@ export function contentAddressableStorageService(
     },
 
     splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller, signal),
-    spliceBlob: (request, { signal }) => spliceBlob(chunks, request, signal),
+    spliceBlob: (request, { caller, signal }) => spliceBlob(chunks, request, caller, signal),
   };
 }
 

@@ -2,6 +2,7 @@ import { type AssetName, parseQualifiers, parseUris } from '../core/asset-name.t
 import type { AssetStore, FoundAsset, WantedAsset } from '../core/asset-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Downloader } from '../core/downloader.ts';
+import { mayPush } from '../core/push-permissions.ts';
 import { type WantedDownload, wantedDownload } from '../core/wanted-download.ts';
 import type { FetchBlobRequest } from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import type { Duration } from '../gen/google/protobuf/duration.ts';
@@ -18,7 +19,7 @@ export interface NamedAsset {
 export interface FetchedAssets {
   /**
    * Undefined where nothing is to be fetched: the settings allow nothing, no URI is a web address, or the caller
-   * may only pull, since fetching stores a blob. Rejects as a Downloader does.
+   * may not push assets, since fetching stores one. Rejects as a Downloader does.
    */
   fetch(
     request: FetchBlobRequest,
@@ -51,7 +52,7 @@ export function fetchedAssets(assets: AssetStore, downloader: Downloader | undef
       const download = downloader && wantedDownload(request.uris, request.qualifiers);
       if (downloader === undefined || download === undefined) return undefined;
       const here = await known(request, download, wanted, signal);
-      if (here !== undefined || caller.role !== 'push') return here;
+      if (here !== undefined || !mayStore(request, caller)) return here;
       const { uri, digest } = await downloader.download(
         {
           sources: download.sources,
@@ -69,6 +70,10 @@ export function fetchedAssets(assets: AssetStore, downloader: Downloader | undef
       return { name, found: (await assets.fetch(name, wanted, signal)) ?? nameless.found };
     },
   };
+}
+
+function mayStore(request: FetchBlobRequest, { role, scopes }: Caller): boolean {
+  return role === 'push' && mayPush(scopes, checkRequest(request).instanceName, '@assets');
 }
 
 function nameOf(request: FetchBlobRequest, uri: string, { qualifiers }: WantedDownload): AssetName {

@@ -2,6 +2,7 @@ import { CacheError } from '../core/cache-error.ts';
 import { digestText, parseDigest, quote } from '../core/digest.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayPush } from '../core/push-permissions.ts';
 import { parseReferenceKey } from '../core/reference-key.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { ReferenceStorageServiceImplementation } from '../gen/buildstream/v2/buildstream.ts';
@@ -36,6 +37,7 @@ export function referenceStorageService(
         );
       }
       const keys = request.keys.map(parseReferenceKey);
+      for (const key of keys) expectMayPush(caller.scopes, instanceName, key);
       const root = parseDigest(request.digest, 'sha256');
       const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
       const { identity, request: details } = caller;

@@ -13,6 +13,7 @@ import { digestText, parseDigest, quote, type UncheckedDigest } from '../core/di
 import { digestFunctionValue } from '../core/digest-function.ts';
 import { parseInstant, timestampMessage } from '../core/instant.ts';
 import type { Observer } from '../core/observer.ts';
+import { expectMayPush, nameOfAsset } from '../core/push-permissions.ts';
 import type {
   FetchServiceImplementation,
   PushServiceImplementation,
@@ -96,6 +97,7 @@ export function remoteAssetPushService(
     signal: AbortSignal,
   ) {
     const names = assetNames(kind, request);
+    for (const { instanceName, uri } of names) expectMayPush(caller.scopes, instanceName, nameOfAsset(uri));
     const asset = assetOf(request, digest, checkRequest(request), names.length);
     const { blobs, bytes, missing } = await assets.push(names, asset, signal);
     observer.pushed({

@@ -1,6 +1,5 @@
 import type { ServerMiddleware } from 'nice-grpc-common';
-import { CacheError } from '../core/cache-error.ts';
-import { quote } from '../core/digest.ts';
+import { whyPullOnly } from '../core/access.ts';
 import type { WithCaller } from './caller.ts';
 
 /**
@@ -33,16 +32,9 @@ export function isReading(path: string): boolean {
 /** The one place where a role decides anything, or a refusal. `pushHint` completes "…; to push, use ". */
 export function roleMiddleware(pushHint: string): ServerMiddleware<object, WithCaller> {
   return async function* (call, context) {
-    const { listener, role, identity, refusal } = context.caller;
+    const { role, refusal } = context.caller;
     if (refusal !== undefined) throw refusal;
-    if (role === 'pull' && !isReading(call.method.path)) {
-      throw new CacheError(
-        'permission-denied',
-        listener === 'push' && identity?.kind === 'token'
-          ? `the access token ${quote(identity.name)} has the role pull; to push, use one with the role push`
-          : `this port is for pulling only; to push, use ${pushHint}`,
-      );
-    }
+    if (role === 'pull' && !isReading(call.method.path)) throw whyPullOnly(context.caller, pushHint);
     return yield* call.next(call.request, context);
   };
 }

@@ -1,6 +1,7 @@
 import type { ChunkStore } from '../core/chunk-store.ts';
 import { chunkingFacts, parseChunkingFunction } from '../core/chunking-function.ts';
 import { parseDigest } from '../core/digest.ts';
+import { expectMayUpload } from '../core/push-permissions.ts';
 import type {
   SpliceBlobRequest,
   SpliceBlobResponse,
@@ -37,9 +38,11 @@ export async function splitBlob(
 export async function spliceBlob(
   chunks: ChunkStore,
   request: SpliceBlobRequest,
+  { scopes }: Caller,
   signal: AbortSignal,
 ): Promise<SpliceBlobResponse> {
-  const { digestFunction } = checkRequest(request);
+  const { digestFunction, instanceName } = checkRequest(request);
+  expectMayUpload(scopes, instanceName);
   const blob = parseDigest(request.blobDigest, digestFunction, 'blob digest');
   // One function for all: without a name it is the one that the blob's hash shows.
   const digests = request.chunkDigests.map((chunk) =>

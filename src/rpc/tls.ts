@@ -8,7 +8,7 @@ import {
   type ServerInterceptor,
   status,
 } from '@grpc/grpc-js';
-import { fingerprintHeader, subjectHeader } from './caller.ts';
+import { certificateHeader, fingerprintHeader, subjectHeader } from './caller.ts';
 
 /** What TLS in this process needs; PEM texts. */
 export interface TlsMaterial {
@@ -99,6 +99,7 @@ function identityInterceptor(clients: () => AuthorizedClients | undefined): Serv
           onReceiveMetadata(metadata, proceed) {
             metadata.remove(fingerprintHeader);
             metadata.remove(subjectHeader);
+            metadata.remove(certificateHeader);
             const allowed = clients();
             if (allowed === undefined) return proceed(metadata);
             const certificate = call.getAuthContext().sslPeerCertificate;

@@ -1,7 +1,9 @@
 import { registry as grpcRegistry } from 'nice-grpc-prometheus';
 import { collectDefaultMetrics, Counter, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
+import type { PublicCertificate } from '../core/public-certificates.ts';
 import { toolLabels } from '../core/tool.ts';
+import { certificateMetrics } from './certificate-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
@@ -11,6 +13,8 @@ export interface Metrics {
   readonly observer: Observer;
   /** Adds the gauges of the volume, which are read at each scrape. */
   watchVolume(probe: VolumeProbe): void;
+  /** Adds what is known of certificates, asked for at each scrape. */
+  watchCertificates(known: () => readonly PublicCertificate[]): void;
   readonly contentType: string;
   /** The text of a scrape. */
   text(): Promise<string>;
@@ -44,13 +48,19 @@ export function prometheusMetrics(version: string): Metrics {
   }).set({ version }, 1);
   const observer = countingObserver(registry);
   let readVolume = () => Promise.resolve();
+  const setCertificates = certificateMetrics(registry);
+  let certificates: () => readonly PublicCertificate[] = () => [];
   return {
     observer,
     watchVolume(probe) {
       readVolume = volumeGauges(registry, probe);
     },
+    watchCertificates(known) {
+      certificates = known;
+    },
     contentType: registry.contentType,
     async text() {
+      setCertificates(certificates());
       await readVolume();
       return await Registry.merge([registry, grpcRegistry]).metrics();
     },

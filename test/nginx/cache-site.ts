@@ -32,11 +32,19 @@ export interface SiteQuestion extends HttpQuestion {
   pair?: TestPair | 'none';
 }
 
-/** Starts both, and ends them with the test. `withVolume`: whether nginx has the volume too; `tokens`: a list of them. */
-export async function startSite(
-  t: TestContext,
-  options: { withVolume?: boolean; tokens?: readonly string[]; env?: Record<string, string> } = {},
-): Promise<CacheSite> {
+/** What is different about a site. */
+interface SiteOptions {
+  /** Whether nginx has the volume too. */
+  withVolume?: boolean;
+  /** A list of them. */
+  tokens?: readonly string[];
+  /** Whether weir is told of the certificates' folder. */
+  certificatesFile?: boolean;
+  env?: Record<string, string>;
+}
+
+/** Starts both, and ends them with the test. */
+export async function startSite(t: TestContext, options: SiteOptions = {}): Promise<CacheSite> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-nginx-'));
   // What mkdtemp makes is closed to all others; nginx's workers are somebody else.
   await chmod(folder, 0o755);
@@ -48,7 +56,12 @@ export async function startSite(
   await mkdir(socketsDir);
   const tokensFile = join(folder, 'tokens');
   if (options.tokens !== undefined) await writeFile(tokensFile, `${options.tokens.join('\n')}\n`);
-  const env = { ...(options.tokens && { TOKENS_FILE: tokensFile }), ...options.env };
+  const publicFile = join(folder, 'certificates.json');
+  const env = {
+    ...(options.tokens && { TOKENS_FILE: tokensFile }),
+    ...(options.certificatesFile === true && { CERTIFICATES_FILE: publicFile }),
+    ...options.env,
+  };
   const weir = await startWeir({ socketsDir, volume, http: true, env });
   const nginx = await startNginx({
     socketsDir,
@@ -56,6 +69,7 @@ export async function startSite(
     workDir: join(folder, 'work'),
     pushTokens: options.tokens === undefined ? 'off' : 'on',
     ...(options.withVolume !== false && { volume }),
+    ...(options.certificatesFile === true && { publicFile }),
   });
   t.after(async () => {
     await nginx.stop();

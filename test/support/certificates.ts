@@ -22,8 +22,8 @@ export interface TestPair {
 export interface TestPairOptions {
   /** `valid` for an hour on both sides of now by default. */
   validity?: 'valid' | 'expired' | 'not yet valid';
-  /** Signed by that pair; self-signed without it. */
-  issuer?: TestPair;
+  /** Signed by that one; self-signed without it. */
+  issuer?: { commonName: string; key: KeyObject };
   /** As made by an openssl without its default configuration. */
   identifiers?: boolean;
   commonName?: string;

@@ -24,6 +24,8 @@ export interface NginxOptions {
   pushTokens?: 'on' | 'off';
   /** Of the weir behind it, as nginx sees it; none when it does not have it. */
   volume?: string;
+  /** Where weir is told what it may know of the certificates. */
+  publicFile?: string;
   /** Empty folder for configuration, logs and the synced copy. */
   workDir: string;
 }
@@ -70,7 +72,7 @@ export async function startNginx(options: NginxOptions): Promise<RunningNginx> {
   const config = join(workDir, 'conf', 'nginx.conf');
   for (const folder of [tls, run, join(workDir, 'conf')]) await mkdir(folder, { recursive: true });
   await initCertificates({ folder: certsDir, names: ['localhost', '127.0.0.1', '::1'] });
-  const sync = { folder: certsDir, out: tls };
+  const sync = { folder: certsDir, out: tls, publicFile: options.publicFile };
   const { ready, findings } = await syncCertificates(sync);
   if (!ready) throw new Error(`no usable server pair: ${JSON.stringify(findings)}`);
 
