@@ -3,7 +3,7 @@
 //   npm test [-- [--no-real-parts] [--long] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
 // --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other.
-// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx, containers or kubectl, and the set-up for them.
+// --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx, Prometheus, containers or kubectl, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'kubernetes'].map((name) =>
+const suitesOfRealParts = ['bst', 'bst2', 'nginx', 'bazel', 'compose', 'monitoring', 'kubernetes'].map((name) =>
   join('test', name, '/'),
 );
 const optionsWithValue = new Set([

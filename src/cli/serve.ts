@@ -1,12 +1,11 @@
 import { Command } from 'commander';
-import { type App, type AppOptions, startApp } from '../app.ts';
+import type { App, AppOptions } from '../app.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config.ts';
 import { type AccessRules, openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { runUntilStopped } from '../server-process.ts';
-import { winstonLogger } from '../telemetry/logger.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchTokensFile } from './tokens-file.ts';
 
@@ -29,6 +28,9 @@ async function serve(): Promise<void> {
     );
     process.exit(exitCodes.usage);
   }
+  // The other commands do without the half second that these take to load.
+  const { winstonLogger } = await import('../telemetry/logger.ts');
+  const { startApp } = await import('../app.ts');
   const logger = winstonLogger({ level: config.logLevel, format: config.logFormat });
   try {
     const app = await startApp(appOptions(config, await accessRules(config, logger)), logger);

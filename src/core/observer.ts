@@ -55,6 +55,18 @@ export type LookupKind = 'blob' | 'read' | 'action' | 'asset' | 'reference';
  */
 export type Cut = 'handshake' | 'connections' | 'calls' | 'stalled' | 'memory';
 
+/** What is pinned on a volume. */
+export interface PinCounts {
+  /** Pins of which all is here. */
+  readonly whole: number;
+  /** Pins whose record, or something that it reaches, is not here. */
+  readonly incomplete: number;
+  /** Files of pins that cannot be read: nobody knows what they are for. */
+  readonly unreadable: number;
+  /** What is here of all of them; a blob counts for each pin that reaches it. */
+  readonly bytes: number;
+}
+
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
   callBegan(role: Role): void;
@@ -100,6 +112,8 @@ export interface Observer {
   ballast(bytes: number): void;
   /** Records were looked through: of those so far incomplete, and waiting to be seen so again; and how many went. */
   tidiedRecords(part: { looked: number; waiting: number; removed: number }): void;
+  /** What is pinned was leased anew. */
+  pinned(pins: PinCounts): void;
   /** The trash was emptied: blobs, records and bytes on disk that went, files that went back, and how long the youngest blob had not been used. */
   evicted(outcome: {
     blobs: number;

@@ -16,6 +16,7 @@ export interface Evictor {
 export interface EvictorParts {
   readonly volume: Volume;
   readonly ages: LeaseAges;
+  readonly indexOnly: boolean;
   readonly thread: JanitorThread;
   /** Whether it makes room by itself; for an upload that asks it always does. */
   readonly mayWork: () => boolean;
@@ -27,6 +28,11 @@ const lookEveryMs = 1000;
 /** Of the inodes: eviction begins when fewer are free, and well before uploads are refused. */
 const inodeShareKeptFree = 0.02;
 const inodeMargin = 1.5;
+/**
+ * On a disk where removing a file takes a millisecond the first room is there in a minute, however much has to go.
+ * Whoever misses a blob looks into each part that rests, so there should not be many at once.
+ */
+const filesOfPart = 50_000;
 const pauseAfterFailureMs = 3000;
 /** Of the quota: eviction begins above the former, so that uploads need not wait, and ends below the latter. */
 const quotaShares = { high: 0.9, low: 0.8 };
@@ -43,7 +49,8 @@ interface Wanted {
 }
 
 /** Begins to watch the room on a volume, and makes it when an upload asks for it. */
-export function startEvictor({ volume, ages, thread, mayWork, observer, logger }: EvictorParts): Evictor {
+export function startEvictor(parts: EvictorParts): Evictor {
+  const { volume, ages, indexOnly, thread, mayWork, observer, logger } = parts;
   let passing: Promise<RoomMade> | undefined;
   let notBefore = 0;
   /** What uploads are told that ask before that. */
@@ -77,8 +84,9 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
     const { evictAgeMs, graceMs } = ages;
     observer.evictionPass('began');
     try {
-      const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs };
-      const outcome = await thread.run({ kind: 'evict', plan });
+      const plan = { run: randomUUID(), ...wanted, evictAgeMs, graceMs, filesOfPart };
+      const { pins, ...outcome } = await thread.run({ kind: 'evict', plan, ages, indexOnly });
+      volume.space.pinned(pins);
       volume.space.freed(outcome.bytes, performance.now() - begun);
       observer.evicted(outcome);
       tell(outcome, wanted);
@@ -102,7 +110,7 @@ export function startEvictor({ volume, ages, thread, mayWork, observer, logger }
     if (outcome.droppedBallast)
       logger.warn('the volume was completely full: its ballast was given up so that room could be made');
     logger[short ? 'warn' : 'info'](
-      short ? 'made less room than wanted: everything else was used too recently' : 'made room',
+      short ? 'made less room than wanted: everything else was used too recently, or is pinned' : 'made room',
       { ...outcome, ...wanted },
     );
     if (short) [notBefore, whyWaiting] = [performance.now() + pauseMs(ages.evictAgeMs), false];

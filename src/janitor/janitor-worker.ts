@@ -7,19 +7,34 @@ import { type Layout, layoutOf } from '../store/layout.ts';
 import { measureVolume } from '../store/measuring.ts';
 import { type ScrubPass, scrubPass, type ScrubSlice } from '../store/scrubbing.ts';
 import { type TrashWatch, trashWatch } from '../store/trash-watch.ts';
+import type { PinsKept } from '../store/pin-keeping.ts';
 import type { MeasuredBytes } from '../store/used-bytes.ts';
 import { removersClock } from '../store/volume-clock.ts';
 import type { LeaseAges } from './lease-ages.ts';
 import { type EvictionSteps, steppedWatcher } from './eviction-steps.ts';
+import { type PinnedTime, pinnedTime } from './pinned-time.ts';
 
 /** What the thread is asked to do. */
 export type JanitorTask =
+  /** Leases what is pinned, unless that was done a short while ago. */
+  | { readonly kind: 'pins'; readonly ages: LeaseAges; readonly indexOnly: boolean }
   /** A pass of eviction. */
-  | { readonly kind: 'evict'; readonly plan: EvictionPlan }
+  | {
+      readonly kind: 'evict';
+      readonly plan: EvictionPlan;
+      readonly ages: LeaseAges;
+      readonly indexOnly: boolean;
+    }
   /** Finishes what dead janitors have left in the trash. */
   | { readonly kind: 'finish'; readonly ages: LeaseAges }
   /** A part of a pass over all records (RecordTidier). */
-  | { readonly kind: 'records'; readonly anew: boolean; readonly forMs: number; readonly ages: LeaseAges }
+  | {
+      readonly kind: 'records';
+      readonly anew: boolean;
+      readonly forMs: number;
+      readonly ages: LeaseAges;
+      readonly indexOnly: boolean;
+    }
   /** Bytes on disk of some of the 256 folders of blobs, of what is on its way, and of all records when that is asked for. */
   | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly records: boolean }
   /**
@@ -36,7 +51,8 @@ export interface Finished extends Emptied {
 
 /** The answer to each kind of task. */
 export interface JanitorAnswers {
-  evict: EvictionOutcome;
+  pins: PinsKept;
+  evict: EvictionOutcome & { readonly pins: PinsKept };
   finish: Finished;
   records: RecordSlice;
   measure: MeasuredBytes;
@@ -59,6 +75,7 @@ let scrub: ScrubPass | undefined;
 let records: RecordTidier | undefined;
 let tidiersClock: Clock = Date.now;
 let trash: TrashWatch | undefined;
+let time: PinnedTime | undefined;
 /** Runs of passes that are under way here. */
 const ownRuns = new Set<string>();
 
@@ -77,17 +94,24 @@ async function goOnScrubbing(
 
 async function evictOnce(
   layout: Layout,
-  plan: EvictionPlan,
+  { plan, ages, indexOnly }: Extract<JanitorTask, { kind: 'evict' }>,
   tell: (steps: EvictionSteps) => void,
-): Promise<EvictionOutcome> {
+): Promise<JanitorAnswers['evict']> {
+  const { clock, pins } = await renewedTime(layout, ages, indexOnly);
   const watcher = steppedWatcher(tell);
   ownRuns.add(plan.run);
   try {
-    return await evict(layout, plan, await removersClock(layout), watcher);
+    return { ...(await evict(layout, plan, clock, watcher)), pins };
   } finally {
     ownRuns.delete(plan.run);
     watcher.end();
   }
+}
+
+/** Who removes by age does it by this: nothing that is pinned is due then. */
+async function renewedTime(layout: Layout, ages: LeaseAges, indexOnly: boolean) {
+  time ??= pinnedTime(layout);
+  return await time.renewed(ages, indexOnly);
 }
 
 async function finishAbandoned(
@@ -99,7 +123,7 @@ async function finishAbandoned(
   const sum = { blobs: 0, records: 0, bytes: 0, returned: 0 };
   let youngestIdleMs = Number.POSITIVE_INFINITY;
   for (const run of trash.abandoned(abandonedAfterMs)) {
-    if (ownRuns.has(run)) continue;
+    if ([...ownRuns].some((own) => run.startsWith(own))) continue;
     const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock);
     for (const field of ['blobs', 'records', 'bytes', 'returned'] as const) sum[field] += emptied[field];
     if (emptied.blobs > 0) youngestIdleMs = Math.min(youngestIdleMs, emptied.youngestIdleMs);
@@ -112,12 +136,13 @@ async function run(
   task: JanitorTask,
   tell: (steps: EvictionSteps) => void,
 ): Promise<JanitorAnswers[JanitorTask['kind']]> {
-  if (task.kind === 'evict') return await evictOnce(layout, task.plan, tell);
+  if (task.kind === 'evict') return await evictOnce(layout, task, tell);
+  if (task.kind === 'pins') return (await renewedTime(layout, task.ages, task.indexOnly)).pins;
   if (task.kind === 'finish') return await finishAbandoned(layout, task.ages);
   if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
   if (task.kind === 'records') {
-    const { anew, forMs, ages } = task;
-    tidiersClock = await removersClock(layout);
+    const { anew, forMs, ages, indexOnly } = task;
+    tidiersClock = (await renewedTime(layout, ages, indexOnly)).clock;
     records ??= recordTidier(layout, () => tidiersClock());
     return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
   }

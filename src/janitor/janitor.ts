@@ -9,6 +9,7 @@ import { startHousekeeping } from './housekeeping.ts';
 import type { JanitorThread } from './janitor-thread.ts';
 import { leaseAges, type LeaseTimes } from './lease-ages.ts';
 import { keepLock } from './lock-keeper.ts';
+import { startPinKeeper } from './pin-keeper.ts';
 import { startRecordTidying } from './record-tidying.ts';
 
 /** What removes things from a volume: one on each server where somebody may push, of which one works. */
@@ -45,6 +46,7 @@ export function startJanitor(parts: JanitorParts): Janitor {
   const works = [
     startEvictor(all),
     startHousekeeping(all),
+    startPinKeeper(all),
     ...(parts.indexOnly ? [] : [startRecordTidying(all)]),
   ];
   return {

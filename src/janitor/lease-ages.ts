@@ -8,7 +8,7 @@ export interface LeaseTimes {
 }
 
 /** What follows for whoever removes something. Milliseconds. */
-export interface LeaseAges {
+export interface LeaseAges extends LeaseTimes {
   /** How long something must not have been used before it may go: never the lease alone, for a skipped touch may have used part of it. */
   readonly evictAgeMs: number;
   /** How long what goes rests in the trash, where a reader can still bring it back. */
@@ -24,6 +24,8 @@ const slowJanitorMs = 5000;
 export function leaseAges({ leaseMs, coalesceMs }: LeaseTimes): LeaseAges {
   const graceMs = Math.min(longestGraceMs, 1000 + leaseMs / 60);
   return {
+    leaseMs,
+    coalesceMs,
     evictAgeMs: leaseMs + coalesceMs + 2 * graceMs,
     graceMs,
     abandonedAfterMs: 2 * graceMs + slowJanitorMs,

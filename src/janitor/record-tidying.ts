@@ -48,7 +48,7 @@ export function startRecordTidying(parts: RecordTidyingParts): Repeating {
 
   async function oneSlice(): Promise<number> {
     const begun = performance.now();
-    const slice = await thread.run({ kind: 'records', anew, forMs: sliceMs, ages });
+    const slice = await thread.run({ kind: 'records', anew, forMs: sliceMs, ages, indexOnly: false });
     anew = false;
     const { looked, waiting, removed, bytes, firstRemoved, failure, done } = slice;
     observer.tidiedRecords({ looked, waiting, removed });

@@ -1,16 +1,15 @@
 import type { Stats } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { isFull } from './ballast.ts';
-import { type Emptied, emptyTrash } from './emptying.ts';
+import type { Emptied } from './emptying.ts';
 import { evictableBlobs, type EvictableFile, evictableRecords, sizeOnDisk } from './evictable.ts';
 import { blobPrefixes, type Layout } from './layout.ts';
-import { type TrashRun, trashRun } from './trash-run.ts';
+import { type TrashParts, trashParts } from './trash-parts.ts';
 import { volumeError } from './volume-error.ts';
 
 /** One pass of eviction: what it should free and whom it must spare. */
 export interface EvictionPlan {
-  /** Name of its folder in the trash; nobody else uses the same. */
+  /** Its folders in the trash have names that begin with this; nobody else uses the same. */
   readonly run: string;
   /** Bytes on disk to free; less is freed when the rest is leased. */
   readonly wantedBytes: number;
@@ -20,6 +19,8 @@ export interface EvictionPlan {
   readonly evictAgeMs: number;
   /** How long what is evicted rests in the trash, where a reader can still bring it back. Milliseconds. */
   readonly graceMs: number;
+  /** So many files rest together; they go while others are still on their way into the trash. */
+  readonly filesOfPart: number;
 }
 
 /** What a pass did. */
@@ -65,12 +66,9 @@ export async function evict(
   try {
     const cutoff = cutoffTime(layout, plan, clock, watcher);
     if (cutoff === undefined) return { ...nothing, droppedBallast: false };
-    const trash = trashRun(layout, plan.run);
-    moveOlderThan(layout, plan, trash, cutoff, clock, watcher);
-    await sleep(plan.graceMs);
-    const { evictAgeMs } = plan;
-    const emptied = emptyTrash(layout, plan.run, { evictAgeMs, restMs: 0 }, clock);
-    return { ...emptied, droppedBallast: trash.droppedBallast };
+    const trash = trashParts(layout, plan, clock);
+    await moveOlderThan(layout, plan, trash, cutoff, clock, watcher);
+    return await trash.end();
   } catch (error) {
     throw volumeError(error, 'making room');
   }
@@ -122,25 +120,27 @@ function cutoffTime(
   return sample.at(-1)?.mtime;
 }
 
-function moveOlderThan(
+async function moveOlderThan(
   layout: Layout,
   plan: EvictionPlan,
-  trash: TrashRun,
+  trash: TrashParts,
   cutoff: number,
   clock: Clock,
   watcher: EvictionWatcher,
-): void {
+): Promise<void> {
   let [bytes, files] = [0, 0];
-  const move = ({ path, trashName, stats }: EvictableFile) => {
+  const move = ({ path, trashName, stats }: EvictableFile): Promise<void> | undefined => {
     watcher.looked();
-    if (stats.mtimeMs > cutoff || !isDue(stats, plan, clock)) return;
-    if (!trash.move(path, trashName)) return;
+    if (stats.mtimeMs > cutoff || !isDue(stats, plan, clock)) return undefined;
+    if (!trash.move(path, trashName)) return undefined;
     bytes += sizeOnDisk(stats);
     files++;
     watcher.moved(sizeOnDisk(stats));
+    return trash.goOn();
   };
+  // A look and the move that follows from it are one step: only after both may others come between.
   try {
-    for (const record of evictableRecords(layout)) move(record);
+    for (const record of evictableRecords(layout)) await move(record);
   } catch (error) {
     // Records keep their folders in the trash. Where not even these can be made, blobs can still be moved.
     if (!isFull(error)) throw error;
@@ -148,13 +148,15 @@ function moveOlderThan(
   for (const prefix of shuffledPrefixes()) {
     for (const blob of evictableBlobs(layout, prefix)) {
       if (bytes >= plan.wantedBytes && files >= plan.wantedFiles) return;
-      move(blob);
+      await move(blob);
     }
   }
 }
 
 /** Leased files are younger by mtime or by ctime, which no wrong clock of a client of the volume can set. */
 function isDue(stats: Stats, plan: EvictionPlan, clock: Clock): boolean {
+  // The empty blobs give nothing back, and the next look at the volume would make them again.
+  if (stats.size === 0) return false;
   return clock() - Math.max(stats.mtimeMs, stats.ctimeMs) > plan.evictAgeMs;
 }
 

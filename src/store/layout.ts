@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AssetKind } from '../core/asset-name.ts';
 import type { BlobName, Digest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
-import type { InstanceName } from '../core/instance-name.ts';
+import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import type { ReferenceKey } from '../core/reference-key.ts';
 
 /**
@@ -26,6 +26,7 @@ import type { ReferenceKey } from '../core/reference-key.ts';
  *     <root>/weir/scrub                how far the background scrub is, and which server does it
  *     <root>/weir/janitor-lock         which server's janitor works, and a number that it counts up
  *     <root>/weir/ballast              takes room, to be given up when there is no other
+ *     <root>/weir/pins/<id>            that a record, and all that it reaches, is not to be evicted
  *     <root>/weir/incomplete           records that were seen incomplete, and when first
  *     <root>/weir/chunkings/<chunking function and parameters>/ab/<name>  which chunks a blob is made of
  *     <root>/weir/refs/<instance>/<key>  references of named instances; slashes of the name as %2F; the unnamed one is =
@@ -51,6 +52,8 @@ export interface Layout {
   readonly ballast: string;
   /** Records that were seen incomplete (incomplete-observations.ts). */
   readonly incomplete: string;
+  /** A file for each pinned record (pins.ts). */
+  readonly pins: string;
   /** Folders of everything that is found by a key and can be evicted: references, and records of ours. */
   readonly recordRoots: readonly string[];
   /** A file for each running server (process-marks.ts). */
@@ -64,7 +67,7 @@ export interface Layout {
   objectsOf(digestFunction: DigestFunction): string;
   reference(instanceName: InstanceName, key: ReferenceKey): string;
   /** The record of an action's result. */
-  actionResult(instanceName: InstanceName, actionDigest: Digest): string;
+  actionResult(instanceName: InstanceName, action: Pick<Digest, 'digestFunction' | 'hash'>): string;
   /** The record of a client's value. */
   value(instanceName: InstanceName, keyHash: string): string;
   temporaryFile(uuid: string): string;
@@ -92,7 +95,6 @@ export function layoutOf(root: string): Layout {
   const own = join(root, 'weir');
   const referenceRoot = (instanceName: InstanceName) =>
     instanceName === '' ? referenceHeads : join(own, 'refs', encodeURIComponent(instanceName));
-  const instanceFolder = (instanceName: InstanceName) => encodeURIComponent(instanceName) || unnamed;
   const objectsOf = (digestFunction: string) =>
     digestFunction === 'sha256' ? objects : join(own, 'objects', digestFunction);
   const blobFolder = (name: BlobName) => {
@@ -113,6 +115,7 @@ export function layoutOf(root: string): Layout {
     janitorLock: join(own, 'janitor-lock'),
     ballast: join(own, 'ballast'),
     incomplete: join(own, 'incomplete'),
+    pins: join(own, 'pins'),
     processes: join(own, 'processes'),
     usage: join(own, 'usage'),
     recordRoots: [referenceHeads, ...ownRecords.map((name) => join(own, name))],
@@ -137,6 +140,22 @@ export function layoutOf(root: string): Layout {
   };
 }
 
+/** The folder of an instance, in each folder of records but those of references, where the unnamed one has its own. */
+export function instanceFolder(instanceName: InstanceName): string {
+  return encodeURIComponent(instanceName) || unnamed;
+}
+
+/** Whose folder it is; undefined for one that no instance has. */
+export function instanceOfFolder(folder: string): InstanceName | undefined {
+  if (folder === unnamed) return parseInstanceName('');
+  try {
+    const instanceName = parseInstanceName(decodeURIComponent(folder));
+    return instanceName !== '' && instanceFolder(instanceName) === folder ? instanceName : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Names of the 256 folders that blobs are in. */
 export const blobPrefixes: readonly string[] = Array.from({ length: 256 }, (_, index) =>
   index.toString(16).padStart(2, '0'),
@@ -147,8 +166,8 @@ export const blobPrefixes: readonly string[] = Array.from({ length: 256 }, (_, i
  * check. Those of other digest functions come with their first blobs.
  */
 export async function makeFolders(layout: Layout): Promise<void> {
-  const { objects, referenceHeads, temporary, trash, quarantine } = layout;
-  for (const folder of [objects, referenceHeads, temporary, trash, quarantine]) {
+  const { objects, referenceHeads, temporary, trash, quarantine, pins } = layout;
+  for (const folder of [objects, referenceHeads, temporary, trash, quarantine, pins]) {
     await mkdir(folder, { recursive: true });
   }
   await Promise.all(blobPrefixes.map((prefix) => mkdir(join(objects, prefix), { recursive: true })));

@@ -62,7 +62,7 @@ export interface LeaseParts {
   /** A file younger than this is not written to again; its lease has that much slack. Milliseconds. */
   readonly coalesceMs: number;
   readonly clock: Clock;
-  readonly observer: Observer;
+  readonly observer: Pick<Observer, 'doubted' | 'promiseBroken'>;
   readonly memory: LeaseMemory;
   /** A blob whose bytes were wrong is absent from then on: an upload replaces its file, and nothing has to be moved for that. */
   readonly seen: Pick<SeenBytes, 'wereWrong'>;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { BlobName } from '../core/digest.ts';
-import type { Observer } from '../core/observer.ts';
+import type { Observer, PinCounts } from '../core/observer.ts';
 import type { Layout } from './layout.ts';
 import { type Shortage, shortOfDisk, shortOfQuota, fullSentence, type VolumeUsage } from './shortage.ts';
 import { type UsageLedger, usageLedger } from './usage-ledger.ts';
@@ -45,6 +45,8 @@ export interface Space {
   beginMeasuring(): Promise<Measuring>;
   /** A pass that took so long has removed something: what was measured before says nothing any more. */
   freed(bytes: number, tookMs: number): void;
+  /** What is pinned now, for those who are told that nothing can be removed. */
+  pinned(pins: PinCounts): void;
   /** The word for an error of a call that has written; where the volume had no room for it, with the numbers. */
   writeFailed(cause: unknown, doing: string): Promise<CacheError>;
   /** Says to other servers that this one runs; asked for every half minute. */
@@ -96,6 +98,7 @@ export async function measuredSpace(
   let makeRoom: RoomMaker = () => Promise.resolve('not-now');
   let measureUsed: () => Promise<void> = () => Promise.resolve();
   let firstMeasured: Promise<unknown> | undefined;
+  let pins: PinCounts | undefined;
 
   async function measure(): Promise<void> {
     await ledger.look();
@@ -161,7 +164,7 @@ export async function measuredSpace(
   function refuse({ sentence, lackingBytes }: Shortage, made: RoomMade | undefined): never {
     const whyNot =
       made === false && lackingBytes !== undefined
-        ? '. Everything on the volume is leased (LEASE_SECONDS): what was used too recently is not removed'
+        ? `. Everything on the volume is leased (LEASE_SECONDS): what was used too recently is not removed${pinsText(pins)}`
         : '';
     const message = sentence + whyNot;
     observer.refusedForSpace(message);
@@ -217,6 +220,7 @@ export async function measuredSpace(
       ledger.freed(bytes, tookMs);
       measuredAt = -Infinity;
     },
+    pinned: (now) => void (pins = now),
     async writeFailed(cause, doing) {
       const errno = errnoOf(cause);
       if (!isFull(errno)) return volumeError(cause, doing);
@@ -229,4 +233,10 @@ export async function measuredSpace(
     renew: () => ledger.renew(),
     close: () => ledger.close(),
   };
+}
+
+function pinsText(pins: PinCounts | undefined): string {
+  const count = pins === undefined ? 0 : pins.whole + pins.incomplete;
+  if (pins === undefined || count === 0) return '';
+  return `, and ${count} pinned ${count === 1 ? 'name keeps' : 'names keep'} ${pins.bytes} bytes of it (weir pin --list)`;
 }

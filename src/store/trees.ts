@@ -49,10 +49,11 @@ export interface Trees extends TreeStore {
   check(reach: Reach, signal?: AbortSignal, onFound?: (blob: FoundBlob) => void): Promise<CheckedTree>;
 }
 
-/** Trees over the blobs of a volume. */
+/** Trees over the blobs of a volume. `goesOn`: a check visits all that is here, however much is missing. */
 export function storedTrees(
   blobs: Pick<BlobStore, 'readWhole'>,
   leases: Pick<Leases, 'touchAll' | 'restMs'>,
+  goesOn = false,
 ): Trees {
   async function readDirectory(digest: Digest): Promise<Directory> {
     return (await readMessage(blobs, digest, Directory, directoryShape, 'Directory')).message;
@@ -128,13 +129,16 @@ export function storedTrees(
       restMs = Math.min(restMs, leases.restMs(stats));
       onFound?.({ digest, identity: fileIdentity(stats) });
     };
+    const noteMissing = (digest: Digest) => {
+      if (missing.length < missingReported) missing.push(digest);
+    };
     const lookFor = async (digests: readonly Digest[]) => {
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
       await walk.expect(seenFiles.size);
       for (const [index, stats] of (await leases.touchAll(digests, signal, true)).entries()) {
         const digest = digests[index];
         if (digest === undefined) continue;
-        if (stats === undefined) missing.push(digest);
+        if (stats === undefined) noteMissing(digest);
         else noteFound(digest, stats);
       }
     };
@@ -142,7 +146,7 @@ export function storedTrees(
     for await (const { wanted, visited } of visits(reach.directories, walk, signal)) {
       const found: Digest[] = [];
       for (const [index, directory] of visited.entries()) {
-        if (directory === undefined) missing.push(...wanted.slice(index, index + 1));
+        if (directory === undefined) wanted.slice(index, index + 1).forEach(noteMissing);
         else {
           noteFound(directory.digest, directory.stats);
           const files = directory.directory.files.map(({ digest }) =>
@@ -152,9 +156,9 @@ export function storedTrees(
         }
       }
       await lookFor(found);
-      if (missing.length >= missingReported) break;
+      if (missing.length >= missingReported && !goesOn) break;
     }
-    return { missing: missing.slice(0, missingReported), blobs: count, bytes, restMs };
+    return { missing, blobs: count, bytes, restMs };
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {

@@ -3,6 +3,7 @@ import { type FileHandle, lstat, readdir } from 'node:fs/promises';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type BlobName, blobName, type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
+import { chunkedReading } from './blob-reading.ts';
 import { openUnnoticed, readFully } from './durable-file.ts';
 import { hashOf } from './hashing.ts';
 import type { Layout } from './layout.ts';
@@ -12,6 +13,8 @@ import { isAbsent, volumeError } from './volume-error.ts';
 /** Looks for blobs as a server does, and leaves no trace: nothing is leased, and nothing is taken from the trash. */
 export interface UntouchedBlobs {
   readonly blobs: Pick<BlobStore, 'findMissing' | 'readWhole'>;
+  /** All of a blob, in chunks, verified as BlobStore.read() does. Rejects as readWhole() does. */
+  read(digest: Digest): Promise<AsyncIterable<Uint8Array>>;
   /** Nothing is leased by these. */
   readonly leases: Pick<Leases, 'touchAll' | 'restMs'>;
 }
@@ -60,10 +63,29 @@ export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => bo
     } catch (error) {
       throw volumeError(error, 'reading a blob');
     }
-    throw new CacheError('not-found', `the blob ${digestText(digest)} is not here, or is damaged`);
+    throw notHere(digest);
+  }
+
+  async function read(digest: Digest): Promise<AsyncIterable<Uint8Array>> {
+    if (isEmptyBlob(digest)) return noChunks();
+    try {
+      const handle = await anywhere(blobName(digest), openUnnoticed);
+      if (handle === undefined) throw notHere(digest);
+      return chunkedReading(handle, {
+        offset: 0,
+        length: digest.sizeBytes,
+        expected: digest,
+        onVerified: () => {},
+        onDamaged: () => notHere(digest),
+        onFailed: (error) => volumeError(error, 'reading a blob'),
+      });
+    } catch (error) {
+      throw volumeError(error, 'reading a blob');
+    }
   }
 
   return {
+    read,
     blobs: {
       readWhole,
       async findMissing(digests, signal) {
@@ -73,6 +95,14 @@ export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => bo
     },
     leases: { touchAll: findAll, restMs: () => 0 },
   };
+}
+
+function notHere(digest: Digest): CacheError {
+  return new CacheError('not-found', `the blob ${digestText(digest)} is not here, or is damaged`);
+}
+
+async function* noChunks(): AsyncGenerator<Uint8Array> {
+  // No bytes, no chunks.
 }
 
 /** Undefined for a file of another size. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { CacheError } from '../core/cache-error.ts';
@@ -6,13 +5,14 @@ import type { Clock } from '../core/clock.ts';
 import { type BlobName, parseBlobName } from '../core/digest.ts';
 import { instantOf } from '../core/instant.ts';
 import { blobFiles, entriesIn, pathsBelow } from './blob-files.ts';
-import { discard } from './durable-file.ts';
 import { elsewhere } from './elsewhere.ts';
 import { blobPrefixes, type Layout, layoutVersion } from './layout.ts';
-import { lookAtBlob, moveUnlessReplaced } from './quarantine.ts';
+import { pinsOn } from './pins.ts';
+import { lookAtBlob } from './quarantine.ts';
 import type { ReachChecker } from './reach.ts';
 import type { RecordKind } from './record-contents.ts';
 import { lookAtRecord, untouchedReaches } from './record-look.ts';
+import { removeRecord } from './record-removal.ts';
 import { isAbsent } from './volume-error.ts';
 
 /** Something that was found; paths are below the volume. */
@@ -95,6 +95,7 @@ export async function checkVolume(
   const reaches = indexOnly ? elsewhere : untouchedReaches(layout, (name) => damaged.has(name));
   for (const root of layout.recordRoots) await guarded(root, () => checkRecords(reaches, root));
   observer.progress('other files', undefined);
+  await guarded(layout.pins, checkPins);
   await guarded(layout.root, () => listOthers(layout, observer, signal));
 
   async function checkBlobs(): Promise<void> {
@@ -157,6 +158,20 @@ export async function checkVolume(
       observer.found(kind === 'chunkings' ? 'outdated' : 'incomplete', { path: below(path), detail });
   }
 
+  /** A pin of a name that was never pushed, or is gone, keeps nothing. What a pinned record lacks is told of with all records. */
+  async function checkPins(): Promise<void> {
+    for await (const { path, pin } of pinsOn(layout)) {
+      signal.throwIfAborted();
+      if (pin === undefined) {
+        const repaired = repair && (await removeRecord(layout, path, (await lstat(path)).ino));
+        observer.found('unreadable', { path: below(path), repaired });
+      } else if (!(await isThere(pin.recordPath))) {
+        const detail = `the pinned record ${below(pin.recordPath)} is not here`;
+        observer.found('incomplete', { path: below(path), detail });
+      }
+    }
+  }
+
   async function guarded(path: string, check: () => Promise<void>): Promise<void> {
     try {
       await check();
@@ -165,14 +180,6 @@ export async function checkVolume(
       observer.found('failed', { path: below(path), detail: errorText(error) });
     }
   }
-}
-
-/** False when somebody has written it anew meanwhile. */
-async function removeRecord(layout: Layout, path: string, ino: number): Promise<boolean> {
-  const aside = layout.temporaryFile(randomUUID());
-  if (!moveUnlessReplaced(path, aside, ino)) return false;
-  await discard(aside);
-  return true;
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Observer } from '../core/observer.ts';
+import type { Observer, PinCounts } from '../core/observer.ts';
 import { unknownYet } from './unknown-yet.ts';
 
 type JanitorObserver = Pick<
@@ -11,10 +11,14 @@ type JanitorObserver = Pick<
   | 'swept'
   | 'ballast'
   | 'tidiedRecords'
+  | 'pinned'
   | 'evicted'
 >;
 
+const pinStates = ['whole', 'incomplete', 'unreadable'] as const;
 const outcomes = ['enough', 'short', 'failed'] as const;
+
+const noPins: PinCounts = { whole: 0, incomplete: 0, unreadable: 0, bytes: 0 };
 
 /** What the janitor of this server does. */
 export function janitorMetrics(registry: Registry): JanitorObserver {
@@ -83,6 +87,21 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     'weir_removed_records_total',
     'Of those, how many were removed because that had not changed for longer than a lease.',
   );
+  const pins = new Gauge({
+    name: 'weir_pins',
+    help: 'Names that are pinned, by whether all that they reach is here; unreadable: files of pins that make no sense.',
+    labelNames: ['state'],
+    registers,
+  });
+  const pinnedBytes = gauge(
+    'weir_pinned_bytes',
+    'Bytes of blobs that pinned names reach; a blob counts for each of them.',
+  );
+  const setPins = (counts: PinCounts) => {
+    for (const state of pinStates) pins.set({ state }, counts[state]);
+    pinnedBytes.set(counts.bytes);
+  };
+  setPins(noPins);
   // A rate needs its zero: series exist from the start.
   for (const outcome of outcomes) passes.inc({ outcome }, 0);
   let wasHeld = false;
@@ -90,7 +109,10 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
     janitorLock(held) {
       lock.set(held ? 1 : 0);
       // What another janitor sees from now on, this one does not know.
-      if (wasHeld && !held) for (const seen of [runs, ballast, waiting]) seen.set(0);
+      if (wasHeld && !held) {
+        for (const seen of [runs, ballast, waiting]) seen.set(0);
+        setPins(noPins);
+      }
       wasHeld = held;
     },
     evictionPass(now) {
@@ -111,6 +133,7 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
       returned.inc(outcome.returned);
       if (outcome.blobs > 0) evictionAge.set(outcome.youngestIdleMs / 1000);
     },
+    pinned: setPins,
     trashRuns: (count) => runs.set(count),
     swept: (files) => swept.inc(files),
     ballast: (bytes) => ballast.set(bytes),

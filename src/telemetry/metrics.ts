@@ -20,7 +20,11 @@ const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'refere
 const roles: readonly Role[] = ['pull', 'push'];
 const cuts: readonly Cut[] = ['handshake', 'connections', 'calls', 'stalled', 'memory'];
 /** prom-client's names for sums of gauges: the suffix is for counters (ADR 41), and Prometheus can add by itself. */
-const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+const misnamed = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
 /** As of gRPC calls, so that the two can be shown together. Seconds. */
 const durationBuckets = exponentialBuckets(0.001, 4, 12);
 
@@ -29,6 +33,9 @@ export function prometheusMetrics(version: string): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of misnamed) registry.removeSingleMetric(name);
+  // A server calls nobody.
+  for (const { name } of grpcRegistry.getMetricsAsArray())
+    if (name.startsWith('grpc_client_')) grpcRegistry.removeSingleMetric(name);
   new Gauge({
     name: 'weir_build_info',
     help: 'Always 1; the version of this server is its label.',

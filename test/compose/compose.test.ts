@@ -15,7 +15,7 @@ import { ByteStreamDefinition } from '../../src/gen/google/bytestream/bytestream
 import type { WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { newClient, readPair } from '../support/certificates.ts';
 import type { TestPair } from '../support/certificates.ts';
-import { Stack, copyOfRepository, docker } from '../support/docker.ts';
+import { Stack, copyOfRepository, docker, withoutGrafana } from '../support/docker.ts';
 import { freePorts } from '../support/free-ports.ts';
 
 interface Site {
@@ -26,6 +26,9 @@ interface Site {
   pushPort: number;
   opsPort: number;
   prometheusPort: number;
+  grafanaPort: number;
+  /** Why Grafana is not a part of it, if it is not. */
+  withoutGrafana: string | undefined;
 }
 
 /** Of the checkout's certs/, so that root's own work shows when it is left with root. */
@@ -37,6 +40,7 @@ const images = {
   WEIR_IMAGE: `${project}:weir`,
   WEIR_NGINX_IMAGE: `${project}:nginx`,
   WEIR_PROMETHEUS_IMAGE: `${project}:prometheus`,
+  WEIR_GRAFANA_IMAGE: `${project}:grafana`,
 };
 
 /** Of the reference that is pushed and pulled. */
@@ -118,6 +122,38 @@ async function useStack(t: TestContext, site: Site): Promise<void> {
     );
   });
 
+  await t.test('is watched by the rules, none of which has anything to say', async (t) => {
+    const get = async (path: string) =>
+      JSON.parse(await (await fetch(`http://127.0.0.1:${site.prometheusPort}/api/v1/${path}`)).text());
+    await t.waitFor(
+      async () => {
+        const { data }: { data: { groups: { rules: { health: string }[] }[] } } = await get('rules');
+        const rules = data.groups.flatMap((group) => group.rules);
+        assert.ok(rules.length > 20);
+        for (const rule of rules) assert.equal(rule.health, 'ok', JSON.stringify(rule));
+      },
+      { interval: 1000, timeout: 90_000 },
+    );
+    const { data }: { data: { alerts: { state: string }[] } } = await get('alerts');
+    assert.deepEqual(
+      data.alerts.filter(({ state }) => state === 'firing'),
+      [],
+    );
+  });
+
+  await t.test('shows Grafana’s dashboard to anybody, with what Prometheus has', async (t) => {
+    if (site.withoutGrafana !== undefined) return t.skip(site.withoutGrafana);
+    const get = async (path: string) => await fetch(`http://127.0.0.1:${site.grafanaPort}/api/${path}`);
+    await t.waitFor(async () => assert.equal((await get('dashboards/uid/weir')).status, 200), {
+      interval: 1000,
+      timeout: 120_000,
+    });
+    const query = encodeURIComponent('up{job="weir"}');
+    const proxied = await get(`datasources/proxy/uid/prometheus/api/v1/query?query=${query}`);
+    const answer: { data: { result: { value: [number, string] }[] } } = JSON.parse(await proxied.text());
+    assert.equal(answer.data.result[0]?.value[1], '1');
+  });
+
   await t.test('keeps what it has, and its certificates, over a restart of everything', async (t) => {
     const certificate = await readFile(join(site.certs, 'server.crt'), 'utf8');
     await site.stack.compose('--profile', 'monitoring', 'down');
@@ -135,16 +171,20 @@ async function startStack(t: TestContext): Promise<Site> {
   });
   const certs = join(folder, 'certs');
   if (process.getuid?.() === 0) await chown(certs, 4321, 4321);
+  const missing = await withoutGrafana();
   for (let attempt = 1; ; attempt++) {
-    const [pullPort = 0, pushPort = 0, opsPort = 0, prometheusPort = 0] = await freePorts(4);
+    const ports = await freePorts(5);
+    const [pullPort = 0, pushPort = 0, opsPort = 0, prometheusPort = 0, grafanaPort = 0] = ports;
     const stack = new Stack(folder, project, {
       ...images,
       WEIR_PULL_PORT: `127.0.0.1:${pullPort}`,
       WEIR_PUSH_PORT: `${pushPort}`,
       WEIR_OPS_PORT: `${opsPort}`,
       WEIR_PROMETHEUS_PORT: `${prometheusPort}`,
+      WEIR_GRAFANA_PORT: `${grafanaPort}`,
     });
-    const site = { stack, folder, certs, pullPort, pushPort, opsPort, prometheusPort };
+    const listeners = { pullPort, pushPort, opsPort, prometheusPort, grafanaPort };
+    const site = { stack, folder, certs, ...listeners, withoutGrafana: missing };
     try {
       await up(t, site);
       return site;
@@ -162,8 +202,15 @@ async function startStack(t: TestContext): Promise<Site> {
 }
 
 /** Starts what does not run, and waits until every health check has succeeded. */
-async function up(t: TestContext, { stack }: Site): Promise<void> {
-  await stack.compose('--profile', 'monitoring', 'up', '--detach');
+async function up(t: TestContext, { stack, withoutGrafana }: Site): Promise<void> {
+  const services = [
+    'certs',
+    'weir',
+    'nginx',
+    'prometheus',
+    ...(withoutGrafana === undefined ? ['grafana'] : []),
+  ];
+  await stack.compose('--profile', 'monitoring', 'up', '--detach', ...services);
   await t.waitFor(
     async () => {
       for (const service of ['certs', 'weir', 'nginx']) {

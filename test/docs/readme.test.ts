@@ -8,11 +8,9 @@ import { settings } from '../../src/config.ts';
 import { maxMessageFields } from '../../src/core/message-fields.ts';
 import { maxBatchBytes, maxMessageBytes, maxStreamsPerConnection } from '../../src/rpc/limits.ts';
 import { treeBounds } from '../../src/store/tree-bounds.ts';
-import { startWeir } from '../support/weir.ts';
 import { codeWords, page, project, section, tableRows } from './documents.ts';
 
 const readme = page('README.md');
-const nginxLogFormat = 'weir_json';
 
 /** Rows of the tables right under a heading: the first cell's words, and the second cell. */
 function described(heading: string, until?: string): Map<string, string> {
@@ -78,23 +76,6 @@ test('the README names no setting or variable that does not exist', () => {
   const quoted = codeWords(readme).filter((word) => /^[A-Z]+(_[A-Z]+)+$/.test(word));
   assert.deepEqual(
     sorted([...assigned, ...quoted]).filter((name) => !known.has(name)),
-    [],
-  );
-});
-
-test('the README has every metric of a running server, and no other', async (t) => {
-  const weir = await startWeir();
-  t.after(() => weir.stop());
-  const response = await fetch(`${weir.opsUrl}/metrics`);
-  const scraped = [...(await response.text()).matchAll(/^# TYPE ((?:weir|grpc_server)_\w+)/gm)].map(
-    ([, name = '']) => name,
-  );
-  assert.ok(scraped.length > 10);
-  assert.deepEqual(sorted(described('Metrics').keys()), sorted(scraped));
-  // Queries and advice elsewhere name the same metrics.
-  const anywhere = [...readme.matchAll(/(?<![\w.-])(?:weir|grpc_server)_\w+/g)].map(([name]) => name);
-  assert.deepEqual(
-    sorted(anywhere).filter((name) => name !== nginxLogFormat && !scraped.includes(name)),
     [],
   );
 });

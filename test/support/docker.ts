@@ -58,17 +58,30 @@ function daemonRuns(): boolean {
   return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0;
 }
 
-/** The images that the project's Dockerfiles start from. */
+/** The images that the project's Dockerfiles start from, but for Grafana's, which nothing else needs. */
 async function baseImages(): Promise<string[]> {
-  const files = ['Dockerfile', 'nginx/Dockerfile', 'monitoring/Dockerfile'];
+  return await imagesOf('Dockerfile', 'nginx/Dockerfile', 'monitoring/Dockerfile');
+}
+
+async function imagesOf(...files: readonly string[]): Promise<string[]> {
   const texts = files.map(async (file) => await readFile(join(repository, file), 'utf8'));
   return (await Promise.all(texts)).flatMap((text) => /^ARG \w+_IMAGE=(\S+)$/m.exec(text)?.[1] ?? []);
 }
 
 async function missingImages(): Promise<string[]> {
-  const isThere = (image: string) =>
-    spawnSync('docker', ['image', 'inspect', image], { stdio: 'ignore' }).status === 0;
-  return (await baseImages()).filter((image) => !isThere(image));
+  return (await baseImages()).filter((image) => !hasImage(image));
+}
+
+function hasImage(image: string): boolean {
+  return spawnSync('docker', ['image', 'inspect', image], { stdio: 'ignore' }).status === 0;
+}
+
+/** Why Grafana cannot be run here; undefined where it can. Asked when the daemon runs. */
+export async function withoutGrafana(): Promise<string | undefined> {
+  const [image = ''] = await imagesOf('monitoring/grafana/Dockerfile');
+  if (hasImage(image)) return undefined;
+  const pulled = spawnSync('docker', ['pull', '--quiet', image], { stdio: 'ignore', timeout: 180_000 });
+  return pulled.status === 0 ? undefined : `needs the image ${image}, which cannot be pulled`;
 }
 
 function composeCommand(): string[] | undefined {

@@ -32,7 +32,9 @@ export async function ask(method: string, url: string, question: HttpQuestion = 
   if (body !== undefined && headers['transfer-encoding'] === undefined)
     outgoing.setHeader('content-length', body.length);
   outgoing.end(body);
-  const [incoming] = (await answer) as [IncomingMessage];
+  const [incoming] = (await answer.catch((cause: unknown) => {
+    throw new Error(`${method} ${url} had no answer: ${String(cause)}`, { cause });
+  })) as [IncomingMessage];
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await buffer(incoming) };
 }
 

@@ -232,6 +232,8 @@ async function evictAround(): Promise<void> {
       wantedFiles: 0,
       evictAgeMs,
       graceMs,
+      // Several parts in a pass, most often.
+      filesOfPart: 20,
     };
     const { blobs, returned } = await evict(layout, plan, Date.now);
     tally.evicted += blobs;

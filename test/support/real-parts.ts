@@ -60,6 +60,10 @@ const realParts = [
     present: () => has('mkfs.xfs') && has('mkfs.ext4') && has('losetup') && existsSync(systemPython),
   },
   { name: 'openssl', packages: ['openssl'], present: () => has('openssl') },
+  { name: 'zsh', packages: ['zsh'], present: () => has('zsh') },
+  { name: 'fish', packages: ['fish'], present: () => has('fish') },
+  // Gives a program a terminal.
+  { name: 'script', packages: ['bsdutils'], present: () => has('script') },
   { name: 'prometheus', packages: ['prometheus'], present: () => has('prometheus') && has('promtool') },
   {
     name: 'docker',

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Channel, ChannelCredentials } from '@grpc/grpc-js';
-import { ClientError, createClient, Metadata, Status } from 'nice-grpc';
+import { ClientError, type ClientMiddleware, createClientFactory, Metadata, Status } from 'nice-grpc';
 import { FetchDefinition, PushDefinition } from '../../src/gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   ActionCacheDefinition,
@@ -40,11 +40,12 @@ export function uploadName({ digest }: Blob, instance = '', uuid: string = rando
 /** Clients of every service at one address. */
 export type Clients = ReturnType<typeof clientsAt>;
 
-/** `headers` go with every call. */
+/** `headers` go with every call, and every call goes through `middleware`. */
 export function clientsAt(
   address: string,
   credentials = ChannelCredentials.createInsecure(),
   headers: Record<string, string | Uint8Array> = {},
+  middleware: ClientMiddleware = (call, callOptions) => call.next(call.request, callOptions),
 ) {
   const options = { '*': { metadata: Metadata(headers) } };
   const channel = new Channel(address, credentials, {
@@ -52,14 +53,15 @@ export function clientsAt(
     // Each test its own connection: a broken one must not be shared.
     'grpc.use_local_subchannel_pool': 1,
   });
+  const factory = createClientFactory().use(middleware);
   return {
-    cas: createClient(ContentAddressableStorageDefinition, channel, options),
-    actions: createClient(ActionCacheDefinition, channel, options),
-    bytes: createClient(ByteStreamDefinition, channel, options),
-    capabilities: createClient(CapabilitiesDefinition, channel, options),
-    references: createClient(ReferenceStorageDefinition, channel, options),
-    assetFetch: createClient(FetchDefinition, channel, options),
-    assetPush: createClient(PushDefinition, channel, options),
+    cas: factory.create(ContentAddressableStorageDefinition, channel, options),
+    actions: factory.create(ActionCacheDefinition, channel, options),
+    bytes: factory.create(ByteStreamDefinition, channel, options),
+    capabilities: factory.create(CapabilitiesDefinition, channel, options),
+    references: factory.create(ReferenceStorageDefinition, channel, options),
+    assetFetch: factory.create(FetchDefinition, channel, options),
+    assetPush: factory.create(PushDefinition, channel, options),
     channel,
     close: () => channel.close(),
   };

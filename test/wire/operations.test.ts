@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -101,21 +100,6 @@ describe('the operations port', () => {
     assert.ok(sample(text, 'weir_volume_size_bytes') >= sample(text, 'weir_volume_free_bytes'));
     assert.equal(sample(text, 'weir_calls_in_flight{listener="pull"}'), 0);
   });
-
-  test(
-    'is taken by promtool',
-    { skip: spawnSync('promtool', ['--version']).status !== 0 && 'promtool is not installed' },
-    async () => {
-      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-        input: await scrape(),
-        encoding: 'utf8',
-      });
-      const complaints = `${stdout}${stderr}`
-        .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('nodejs_active_'));
-      assert.deepEqual(complaints, [], `exit ${status}`);
-    },
-  );
 
   test('gRPC health says that the server serves', async () => {
     const { status } = await createClient(HealthDefinition, pull.channel).check({ service: '' });

@@ -22,6 +22,7 @@ const MiB = 1024 * 1024;
 const byteStream = '/google.bytestream.ByteStream';
 const [aborted, resourceExhausted, unavailable] = ['10', 8, 14];
 const mostCallsOfOne = 1024;
+const callsOfOneConnection = 128;
 
 describe('A call whose client does nothing', () => {
   let weir: Weir;
@@ -109,10 +110,10 @@ describe('More calls of one client than there may be at once', () => {
     const weir = await startWeir({ tcp: true });
     const sessions: ClientHttp2Session[] = [];
     try {
-      for (let begun = 0; begun < mostCallsOfOne; begun += 256) {
+      for (let begun = 0; begun < mostCallsOfOne; begun += callsOfOneConnection) {
         const session = await sessionTo(weir.pushAddress);
         sessions.push(session);
-        for (let index = 0; index < 256; index++) openStream(session, `${byteStream}/Write`);
+        for (let index = 0; index < callsOfOneConnection; index++) openStream(session, `${byteStream}/Write`);
       }
       const metrics = async () => await (await fetch(`${weir.opsUrl}/metrics`)).text();
       const session = await sessionTo(weir.pushAddress);

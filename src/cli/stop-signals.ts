@@ -1,0 +1,24 @@
+import { constants } from 'node:os';
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
+/** How a command hears that somebody wants it to stop. */
+export interface Stopping {
+  /** Aborts at the first signal; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+  /** 128 and the signal's number, as shells have it; undefined as long as there was none. */
+  exitCode(): number | undefined;
+}
+
+export function stopOnSignals(): Stopping {
+  const stopping = new AbortController();
+  let code: number | undefined;
+  for (const signal of stopSignals) {
+    process.on(signal, () => {
+      if (code !== undefined) process.exit(code);
+      code = 128 + constants.signals[signal];
+      stopping.abort();
+    });
+  }
+  return { signal: stopping.signal, exitCode: () => code };
+}
