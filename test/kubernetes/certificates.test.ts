@@ -50,6 +50,8 @@ testWith('kubernetes-tools', 'bubblewrap')(
     for (const name of ['server.crt', 'server.key', 'authorized.pem']) {
       assert.equal(running.exec('nginx', ['cat', `/run/weir-tls/current/${name}`]).stderr, '');
     }
+    const known = running.exec('weir', ['cat', '/run/weir-certificates/public']);
+    assert.ok(known.stdout.includes(alice.fingerprint), known.stderr);
     // Were weir ever to see that folder, the key would still be closed to it.
     assert.match(
       running.exec('nginx', ['cat', '/run/weir-tls/current/server.key'], 1000).stderr,
