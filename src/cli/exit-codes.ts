@@ -6,4 +6,8 @@ export const exitCodes = {
   failure: 1,
   /** The command line or a setting makes no sense. */
   usage: 2,
+  /** `status`: it works, and somebody should look at something. */
+  warning: 3,
+  /** What was asked for is not there. */
+  notFound: 4,
 } as const;

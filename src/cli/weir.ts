@@ -1,21 +1,8 @@
-import { Command } from 'commander';
-import { certsCommand } from './certs.ts';
+import type { Command } from 'commander';
 import { exitCodes } from './exit-codes.ts';
-import { fsckCommand } from './fsck.ts';
-import { healthcheckCommand } from './healthcheck.ts';
-import { serveCommand } from './serve.ts';
-import { tokensCommand } from './tokens.ts';
-import { version } from './version.ts';
+import { weirProgram } from './program.ts';
 
-const program = new Command('weir')
-  .description('artifact cache server for BuildStream and every client of the Remote Execution API')
-  .version(version)
-  .addCommand(serveCommand())
-  .addCommand(certsCommand())
-  .addCommand(tokensCommand())
-  .addCommand(fsckCommand())
-  .addCommand(healthcheckCommand());
-
+const program = weirProgram();
 exitWithUsageCode(program);
 await program.parseAsync();
 

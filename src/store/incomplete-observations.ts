@@ -89,6 +89,15 @@ export function incompleteObservations(layout: Layout, clock: Clock): Incomplete
   };
 }
 
+/**
+ * Since when servers have seen a record incomplete, as far as their note says; it may be whole by now. Nothing is changed. Undefined
+ * for one that is not noted. Milliseconds since 1970.
+ */
+export async function seenIncompleteSince(layout: Layout, path: string): Promise<number | undefined> {
+  const observations = observationsIn(await readIfPresent(layout.incomplete));
+  return observations.get(keyOf(relative(layout.root, path)))?.since;
+}
+
 /** Of one length, whatever the path is. */
 function keyOf(path: string): string {
   return createHash('sha256').update(path).digest().subarray(0, 16).toString('base64url');

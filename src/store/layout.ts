@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AssetKind } from '../core/asset-name.ts';
 import type { BlobName, Digest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
-import type { InstanceName } from '../core/instance-name.ts';
+import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import type { ReferenceKey } from '../core/reference-key.ts';
 
 /**
@@ -64,7 +64,7 @@ export interface Layout {
   objectsOf(digestFunction: DigestFunction): string;
   reference(instanceName: InstanceName, key: ReferenceKey): string;
   /** The record of an action's result. */
-  actionResult(instanceName: InstanceName, actionDigest: Digest): string;
+  actionResult(instanceName: InstanceName, action: Pick<Digest, 'digestFunction' | 'hash'>): string;
   /** The record of a client's value. */
   value(instanceName: InstanceName, keyHash: string): string;
   temporaryFile(uuid: string): string;
@@ -92,7 +92,6 @@ export function layoutOf(root: string): Layout {
   const own = join(root, 'weir');
   const referenceRoot = (instanceName: InstanceName) =>
     instanceName === '' ? referenceHeads : join(own, 'refs', encodeURIComponent(instanceName));
-  const instanceFolder = (instanceName: InstanceName) => encodeURIComponent(instanceName) || unnamed;
   const objectsOf = (digestFunction: string) =>
     digestFunction === 'sha256' ? objects : join(own, 'objects', digestFunction);
   const blobFolder = (name: BlobName) => {
@@ -135,6 +134,22 @@ export function layoutOf(root: string): Layout {
       return join(own, 'chunkings', id, name.slice(hashAt, hashAt + 2), name);
     },
   };
+}
+
+/** The folder of an instance, in each folder of records but those of references, where the unnamed one has its own. */
+export function instanceFolder(instanceName: InstanceName): string {
+  return encodeURIComponent(instanceName) || unnamed;
+}
+
+/** Whose folder it is; undefined for one that no instance has. */
+export function instanceOfFolder(folder: string): InstanceName | undefined {
+  if (folder === unnamed) return parseInstanceName('');
+  try {
+    const instanceName = parseInstanceName(decodeURIComponent(folder));
+    return instanceName !== '' && instanceFolder(instanceName) === folder ? instanceName : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Names of the 256 folders that blobs are in. */

@@ -81,7 +81,7 @@ async function stateOf(
   }
 }
 
-interface RecordFile {
+export interface RecordFile {
   readonly ino: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
@@ -89,7 +89,8 @@ interface RecordFile {
   readonly bytes: Buffer | undefined;
 }
 
-async function readRecord(path: string, longest: number): Promise<RecordFile | undefined> {
+/** A file of records, read without a trace; undefined when it is not there. */
+export async function readRecord(path: string, longest: number): Promise<RecordFile | undefined> {
   try {
     const handle = await openUnnoticed(path);
     try {
