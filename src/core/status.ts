@@ -21,7 +21,7 @@ export const countedSeries = [
 export type CountedSeries = (typeof countedSeries)[number];
 
 /** What is measured once a minute; NaN where it was not. */
-export const measuredSeries = ['usedBytes', 'freeBytes'] as const;
+export const measuredSeries = ['usedBytes', 'limitBytes'] as const;
 export type MeasuredSeries = (typeof measuredSeries)[number];
 
 /** The last minutes of this process, oldest first; all series are equally long. The last minute is not over. */
@@ -57,8 +57,7 @@ export interface Happenings {
   readonly holdsJanitorLock: boolean;
   readonly isEvicting: boolean;
   readonly lastEviction:
-    | { readonly outcome: 'enough' | 'short' | 'failed'; readonly atMs: number }
-    | undefined;
+    { readonly outcome: 'enough' | 'short' | 'failed'; readonly atMs: number } | undefined;
   /** How long the youngest blob that was removed last had not been used. */
   readonly evictionAgeMs: number | undefined;
   readonly incompleteRecords: number;
@@ -79,6 +78,14 @@ export interface VolumeFigures {
   /** Below so many free bytes uploads are refused. */
   readonly headRoomBytes: number;
   readonly quota: { readonly limitBytes: number; readonly usedBytes: number } | undefined;
+}
+
+/** What is taken, and what may be: of the quota where there is one, of the file system otherwise. Bytes. */
+export function roomOf({ quota, totalBytes, freeBytes }: VolumeFigures): {
+  usedBytes: number;
+  limitBytes: number;
+} {
+  return quota ?? { usedBytes: totalBytes - freeBytes, limitBytes: totalBytes };
 }
 
 /** Blobs that are counted together. */

@@ -11,8 +11,8 @@ export interface Remembered {
   history(): History;
   recentPushes(): readonly RecentPush[];
   happenings(): Happenings;
-  /** To be told once a minute. Bytes; undefined where it is not known. */
-  measured(usedBytes: number | undefined, freeBytes: number | undefined): void;
+  /** To be told once a minute: what is taken, and what may be. Bytes. */
+  measured(usedBytes: number, limitBytes: number): void;
 }
 
 /** Kinds of lookups whose misses cost a build something: others only follow from them. */
@@ -27,9 +27,9 @@ export function withHistory(observer: Observer, clock: Clock): Remembered {
     history: () => ring.history(),
     recentPushes: () => pushes.all(),
     happenings: () => noted.happenings(),
-    measured(usedBytes, freeBytes) {
-      if (usedBytes !== undefined) ring.measured('usedBytes', usedBytes);
-      if (freeBytes !== undefined) ring.measured('freeBytes', freeBytes);
+    measured(usedBytes, limitBytes) {
+      ring.measured('usedBytes', usedBytes);
+      ring.measured('limitBytes', limitBytes);
     },
     observer: {
       ...noted.observer,

@@ -64,7 +64,7 @@ export function minuteRing(clock: Clock): MinuteRing {
           return values.get(name)?.[(begin + index) % longest] ?? empty(name);
         });
       const series = Object.fromEntries([...values.keys()].map((name) => [name, inOrder(name)]));
-      return { beginsAtMs: begin * stepMs, stepMs, series: series as History['series'] };
+      return { beginsAtMs: begin * stepMs, stepMs, series: series as unknown as History['series'] };
     },
   };
 }

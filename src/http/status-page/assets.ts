@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { pageStyle } from './page-style.ts';
+import { figuresStyle } from './style/figures.ts';
+import { frameStyle } from './style/frame.ts';
+import { partsStyle } from './style/parts.ts';
 
 /** A file of the pages: the same bytes at its path for ever, for the path has their hash. */
 export interface Asset {
@@ -16,11 +18,11 @@ const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect 
 
 const packages = createRequire(import.meta.url);
 const files = {
-  style: { name: 'page.css', type: stylesheet, bytes: Buffer.from(pageStyle) },
+  style: { name: 'page.css', type: stylesheet, bytes: Buffer.from(frameStyle + figuresStyle + partsStyle) },
   script: {
     name: 'charts.js',
     type: javascript,
-    bytes: readFileSync(new URL('browser/charts.js', import.meta.url)),
+    bytes: ownScript(),
   },
   icon: { name: 'icon.svg', type: 'image/svg+xml', bytes: Buffer.from(icon) },
   // As the package has them: nothing of it is a part of ours.
@@ -49,6 +51,12 @@ const byPath: ReadonlyMap<string, Asset> = new Map(
 
 export function assetAt(path: string): Asset | undefined {
   return byPath.get(path);
+}
+
+/** Without the word of where its source is, which nobody serves. */
+function ownScript(): Buffer {
+  const text = readFileSync(new URL('browser/charts.js', import.meta.url), 'utf8');
+  return Buffer.from(text.replace(/\n\/\/# sourceMappingURL=.*/, ''));
 }
 
 function pathOf(name: string, bytes: Buffer): string {

@@ -6,11 +6,7 @@ import { stillChart } from './still-chart.ts';
 const hourMs = 3_600_000;
 
 /** Sums of a series over the last so many milliseconds. */
-export function sumOf(
-  { beginsAtMs, stepMs, series }: History,
-  name: CountedSeries,
-  sinceMs: number,
-): number {
+export function sumOf({ beginsAtMs, stepMs, series }: History, name: CountedSeries, sinceMs: number): number {
   const values = series[name];
   const first = Math.max(0, Math.ceil((sinceMs - beginsAtMs) / stepMs));
   return values.slice(first).reduce((sum, value) => sum + value, 0);
@@ -23,20 +19,23 @@ export function chartsSection({ clock, startedAtMs }: StatusSources, history: Hi
   const total = (name: CountedSeries) => sumOf(history, name, 0);
   const [hits, misses] = [total('hits'), total('misses')];
   const used = series.usedBytes.findLast((value) => !Number.isNaN(value));
-  const free = series.freeBytes.findLast((value) => !Number.isNaN(value));
-  const room = [used !== undefined && `${bytesText(used)} used`, free !== undefined && `${bytesText(free)} free`];
+  const limit = series.limitBytes.findLast((value) => !Number.isNaN(value));
+  const room =
+    used === undefined || limit === undefined
+      ? 'not measured yet'
+      : `${bytesText(used)} of ${bytesText(limit)}`;
   return html`<section aria-labelledby="activity-title">
     <div class="grid">
       <div class="card">
         <div class="head">
           <h2 id="activity-title">Hits and misses over the last day</h2>
-          ${legend([['hits', 'hits'], ['misses', 'misses']])}
+          ${legend('lookups', ['hits', 'misses'])}
         </div>
         <figure>
           ${plot(
             'lookups',
             `Lookups of the last day: ${countText(hits)} hits and ${countText(misses)} misses.`,
-            stillChart(history, stacked(series, ['hits', 'misses']), now, true),
+            stillChart(history, stacked(series, ['hits', 'misses']), now),
           )}
           <figcaption class="note">
             Lookups of references, assets and action results by this process, which started
@@ -48,7 +47,7 @@ export function chartsSection({ clock, startedAtMs }: StatusSources, history: Hi
       <div class="card half">
         <div class="head">
           <h2>Bytes</h2>
-          ${legend([['sent', 'sent'], ['received', 'received']])}
+          ${legend('transfer', ['sent', 'received'])}
         </div>
         <figure>
           ${plot(
@@ -61,7 +60,6 @@ export function chartsSection({ clock, startedAtMs }: StatusSources, history: Hi
                 { className: 'received', values: series.receivedBytes },
               ],
               now,
-              true,
             ),
           )}
         </figure>
@@ -69,21 +67,13 @@ export function chartsSection({ clock, startedAtMs }: StatusSources, history: Hi
       <div class="card half">
         <div class="head">
           <h2>Room</h2>
-          ${legend([...(used === undefined ? [] : [['used', 'used'] as const]), ['received', 'free']])}
+          ${legend('room', ['used', 'limit'])}
         </div>
         <figure>
           ${plot(
             'room',
-            `Room now: ${room.filter((part) => part !== false).join(', ') || 'not measured yet'}.`,
-            stillChart(
-              history,
-              [
-                { className: 'used', values: series.usedBytes },
-                { className: 'received', values: series.freeBytes },
-              ],
-              now,
-              false,
-            ),
+            `Room taken now: ${room}.`,
+            stillChart(history, [{ className: 'used', values: series.usedBytes }], now, limit),
           )}
         </figure>
       </div>
@@ -99,9 +89,11 @@ function plot(chart: string, description: string, still: Html): Html {
   return html`<div class="plot" role="img" aria-label="${description}" data-chart="${chart}">${still}</div>`;
 }
 
-function legend(entries: readonly (readonly [className: string, text: string])[]): Html {
-  return html`<ul class="legend">
-    ${entries.map(([className, text]) => html`<li class="${className}">${text}</li>`)}
+/** What the colours stand for; the script writes the values under the cursor behind them. */
+function legend(chart: string, entries: readonly string[]): Html {
+  return html`<ul class="legend" data-legend="${chart}">
+    ${entries.map((text) => html`<li class="${text}">${text}<span></span></li>`)}
+    <li class="at"></li>
   </ul>`;
 }
 

@@ -16,7 +16,10 @@ export async function sendView(
 ): Promise<void> {
   const { digest } = fileOf(place);
   if (digest.sizeBytes > mostViewedBytes)
-    throw new HttpRefusal(413, `this file is larger than ${mostViewedBytes} bytes, which are shown at most: download it`);
+    throw new HttpRefusal(
+      413,
+      `this file is larger than ${mostViewedBytes} bytes, which are shown at most: download it`,
+    );
   const bytes = await wholeOf(browser, digest);
   // A byte that no text has: what is binary would only look broken.
   if (bytes.includes(0)) throw new HttpRefusal(415, 'this file is no text: download it');
@@ -55,9 +58,13 @@ function fileOf(place: TreePlace): TreeEntry & { digest: Digest } {
   if (place.type !== 'file') throw new HttpRefusal(400, 'this is a folder: its files can be had one by one');
   const { file } = place;
   const { digest } = file;
-  if (digest === undefined) throw new HttpRefusal(400, 'this is a symbolic link, which has no content of its own');
+  if (digest === undefined)
+    throw new HttpRefusal(400, 'this is a symbolic link, which has no content of its own');
   if (file.presence !== 'present')
-    throw new CacheError('not-found', 'the blob of this file is not here; the next push of it heals the cache');
+    throw new CacheError(
+      'not-found',
+      'the blob of this file is not here; the next push of it heals the cache',
+    );
   return { ...file, digest };
 }
 

@@ -46,8 +46,11 @@ export function spanText(milliseconds: number): string {
 /** `12 minutes ago`, with the time itself for machines and for those who point at it. */
 export function ago(atMs: number, now: number): Html {
   const iso = new Date(clamped(atMs)).toISOString();
-  const text = Math.abs(now - atMs) < 1000 ? 'just now' : atMs > now ? 'in the future' : `${spanText(now - atMs)} ago`;
-  return html`<time datetime="${iso}" title="${iso.replace('T', ' ').replace(/\.\d+Z/, ' UTC')}">${text}</time>`;
+  const text =
+    Math.abs(now - atMs) < 1000 ? 'just now' : atMs > now ? 'in the future' : `${spanText(now - atMs)} ago`;
+  return html`<time datetime="${iso}" title="${iso.replace('T', ' ').replace(/\.\d+Z/, ' UTC')}"
+    >${text}</time
+  >`;
 }
 
 /** `2026-11-29`. */

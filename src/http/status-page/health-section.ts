@@ -20,7 +20,10 @@ const scrubSilentMs = 5 * 60_000;
 const expiresSoonMs = 21 * dayMs;
 
 /** What is known of the server's parts, the most important ones first. */
-export function healthLines(sources: StatusSources, volume: VolumeFigures | undefined): readonly HealthLine[] {
+export function healthLines(
+  sources: StatusSources,
+  volume: VolumeFigures | undefined,
+): readonly HealthLine[] {
   const happenings = sources.happenings();
   const now = sources.clock();
   return [
@@ -35,7 +38,10 @@ export function healthLines(sources: StatusSources, volume: VolumeFigures | unde
 }
 
 /** The worst of all, in words. */
-export function overall(lines: readonly HealthLine[], readiness: { ready: boolean }): { level: Level; text: string } {
+export function overall(
+  lines: readonly HealthLine[],
+  readiness: { ready: boolean },
+): { level: Level; text: string } {
   if (!readiness.ready) return { level: 'bad', text: 'Not ready' };
   const bad = lines.filter(({ level }) => level === 'bad').length;
   const warnings = lines.filter(({ level }) => level === 'warn').length;
@@ -49,7 +55,7 @@ export function healthSection(lines: readonly HealthLine[]): Html {
     <div class="head"><h2 id="health-title">Health</h2></div>
     <div class="scroll">
       <table>
-        <caption>
+        <caption class="hidden">
           What this server knows of its parts
         </caption>
         <thead>
@@ -107,7 +113,8 @@ function spaceLine(
     return { what, level: 'bad', state: 'refused uploads', details: html`${refused}` };
   if (volume === undefined) return { what, level: 'unknown', state: 'unknown', details: html`–` };
   const { freeBytes, headRoomBytes } = volume;
-  const details = html`${bytesText(freeBytes)} free, of which ${bytesText(headRoomBytes)} are kept free. ${refused}`;
+  const details = html`${bytesText(freeBytes)} free, of which ${bytesText(headRoomBytes)} are kept free.
+  ${refused}`;
   return freeBytes < headRoomBytes
     ? { what, level: 'warn', state: 'short', details }
     : { what, level: 'good', state: 'enough', details };
@@ -115,8 +122,8 @@ function spaceLine(
 
 function promisesLine({ brokenPromises, quarantined, unreadable }: Happenings): HealthLine {
   const what = 'Promises';
-  const aside = html`${countOf(quarantined, 'damaged blob')} set aside since the start; the next upload of each heals
-    it.`;
+  const aside = html`${countOf(quarantined, 'damaged blob')} set aside since the start; the next upload of
+  each heals it.`;
   if (brokenPromises > 0)
     return {
       what,
@@ -129,7 +136,8 @@ function promisesLine({ brokenPromises, quarantined, unreadable }: Happenings): 
       what,
       level: 'bad',
       state: 'unreadable blobs',
-      details: html`The disk could not give ${countOf(unreadable, 'read')}. Look at the disk. ${quarantined > 0 && aside}`,
+      details: html`The disk could not give ${countOf(unreadable, 'read')}. Look at the disk.
+      ${quarantined > 0 && aside}`,
     };
   if (quarantined > 0) return { what, level: 'warn', state: 'damage found', details: aside };
   return {
@@ -152,7 +160,12 @@ function scrubLine({ canPush, scrubs }: StatusSources, { scrub }: Happenings, no
       ? html`All blobs were read; the next pass begins within a day of the last one.`
       : html`${shareText(scrub.progress, 1)} of this pass over all blobs is done.`;
   if (silent)
-    return { what, level: 'warn', state: 'silent', details: html`${how} Last heard of ${ago(scrub.atMs, now)}.` };
+    return {
+      what,
+      level: 'warn',
+      state: 'silent',
+      details: html`${how} Last heard of ${ago(scrub.atMs, now)}.`,
+    };
   return { what, level: 'good', state: scrub.progress >= 1 ? 'done' : 'reading', details: how };
 }
 
@@ -180,17 +193,32 @@ function janitorLine({ canPush }: StatusSources, happenings: Happenings, now: nu
   };
 }
 
-function clockLine({ clockSkewMs, leaseMs }: StatusSources): HealthLine {
+function clockLine(sources: StatusSources): HealthLine {
   const what = 'Clock';
-  const skew = clockSkewMs();
+  const { leaseMs } = sources;
+  const skew = sources.clockSkewMs();
   const off = Math.abs(skew) > leaseMs / 10 && Math.abs(skew) > 100;
-  const by = html`${spanText(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} the clock that dates the volume's files.`;
+  const by = html`${spanText(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} the clock that dates the
+  volume's files.`;
   if (off)
-    return { what, level: 'bad', state: 'wrong', details: html`It is ${by} Until it is set, nothing is evicted here.` };
-  return { what, level: 'good', state: 'right', details: html`It agrees with the one that dates the volume's files.` };
+    return {
+      what,
+      level: 'bad',
+      state: 'wrong',
+      details: html`It is ${by} Until it is set, nothing is evicted here.`,
+    };
+  return {
+    what,
+    level: 'good',
+    state: 'right',
+    details: html`It agrees with the one that dates the volume's files.`,
+  };
 }
 
-function certificateLines(certificates: readonly CertificateFigures[] | undefined, now: number): HealthLine[] {
+function certificateLines(
+  certificates: readonly CertificateFigures[] | undefined,
+  now: number,
+): HealthLine[] {
   const what = 'Certificates';
   if (certificates === undefined)
     return [
@@ -216,8 +244,8 @@ function certificateLines(certificates: readonly CertificateFigures[] | undefine
       what,
       level: left < expiresSoonMs ? 'warn' : 'good',
       state: left < expiresSoonMs ? 'expire soon' : 'valid',
-      details: html`${countOf(certificates.length, 'certificate')}. The first to expire, in ${spanText(left)}, on ${when},
-        is the ${which}.`,
+      details: html`${countOf(certificates.length, 'certificate')}. The first to expire, in ${spanText(left)},
+      on ${when}, is the ${which}.`,
     },
   ];
 }

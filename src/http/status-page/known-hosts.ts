@@ -1,7 +1,17 @@
 import { isIP } from 'node:net';
 
 /** Domains that nobody can register: their names lead where the own network says. */
-const privateDomains = ['localhost', 'local', 'internal', 'lan', 'home.arpa', 'test', 'svc', 'intranet', 'corp'];
+const privateDomains = [
+  'localhost',
+  'local',
+  'internal',
+  'lan',
+  'home.arpa',
+  'test',
+  'svc',
+  'intranet',
+  'corp',
+];
 
 /**
  * Whether a request's Host is one under which the status page is given: an address, a name without a dot or below a

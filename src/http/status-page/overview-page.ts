@@ -1,4 +1,4 @@
-import type { History, StatusSources, VolumeFigures } from '../../core/status.ts';
+import { type History, roomOf, type StatusSources, type VolumeFigures } from '../../core/status.ts';
 import { chartsSection, sumOf } from './charts-section.ts';
 import { ago, bytesText, countText, shareText, spanText } from './figures.ts';
 import { healthLines, healthSection, overall } from './health-section.ts';
@@ -31,7 +31,12 @@ export async function overviewPage(sources: StatusSources): Promise<string> {
   return pageFrame({ ...head, isLive: true }, main);
 }
 
-function tiles(sources: StatusSources, history: History, volume: VolumeFigures | undefined, now: number): Html {
+function tiles(
+  sources: StatusSources,
+  history: History,
+  volume: VolumeFigures | undefined,
+  now: number,
+): Html {
   const sum = (name: Parameters<typeof sumOf>[1], since = 0) => sumOf(history, name, since);
   const [hits, misses] = [sum('hits'), sum('misses')];
   const [hourHits, hourMisses] = [sum('hits', now - hourMs), sum('misses', now - hourMs)];
@@ -68,12 +73,10 @@ function tile(label: string, figure: string, note: Html): Html {
 /** Of the quota where there is one, of the file system otherwise. */
 function roomTile(volume: VolumeFigures | undefined): Html {
   if (volume === undefined) return tile('Room', '–', html`the volume does not answer`);
-  const { quota, totalBytes, freeBytes } = volume;
-  const used = quota?.usedBytes ?? totalBytes - freeBytes;
-  const limit = quota?.limitBytes ?? totalBytes;
+  const { usedBytes: used, limitBytes: limit } = roomOf(volume);
   const percent = limit <= 0 ? 0 : Math.min(100, (used / limit) * 100);
   return html`<div class="tile">
-    <dt>${quota === undefined ? 'Disk used' : 'Quota used'}</dt>
+    <dt>${volume.quota === undefined ? 'Disk used' : 'Quota used'}</dt>
     <dd>
       <span class="figure">${shareText(used, limit)}</span>
       <svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">

@@ -61,7 +61,11 @@ export function errorPage(
   sentence: string,
   { version, browses, more }: { version: string; browses: boolean; more?: Html | undefined },
 ): string {
-  const titles: Record<number, string> = { 400: 'That is no name', 403: 'Not shown here', 404: 'Nothing is here' };
+  const titles: Record<number, string> = {
+    400: 'That is no name',
+    403: 'Not shown here',
+    404: 'Nothing is here',
+  };
   const title = titles[status] ?? 'That did not work';
   return pageFrame(
     { title, place: 'none', version, browses },

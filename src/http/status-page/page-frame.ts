@@ -15,7 +15,14 @@ export interface PageHead {
   readonly isLive?: boolean;
 }
 
-const mark = html`<svg class="mark" viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false">
+const mark = html`<svg
+  class="mark"
+  viewBox="0 0 32 32"
+  width="28"
+  height="28"
+  aria-hidden="true"
+  focusable="false"
+>
   <rect width="32" height="32" rx="7" />
   <path d="M4 11 q3 -3 6 0 t6 0 v4 M16 15 q0 6 3 7 t3 0 t3 0 t3 0" />
   <path d="M4 16 h12 M4 21 h12" class="faint" />
@@ -33,11 +40,13 @@ export function pageFrame({ title, place, version, browses, isLive = false }: Pa
         <title>${title} · Weir</title>
         <link rel="icon" href="${assetPaths.icon}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assetPaths.style}" />
-        ${isLive && [
-          html`<link rel="stylesheet" href="${assetPaths.chartStyle}" />`,
-          html`<script src="${assetPaths.chartLibrary}" defer></script>`,
-          html`<script src="${assetPaths.script}" defer></script>`,
-        ]}
+        ${
+          isLive && [
+            html`<link rel="stylesheet" href="${assetPaths.chartStyle}" />`,
+            html`<script src="${assetPaths.chartLibrary}" defer></script>`,
+            html`<script src="${assetPaths.script}" type="module"></script>`,
+          ]
+        }
       </head>
       <body>
         <a class="skip" href="#main">Skip to the content</a>

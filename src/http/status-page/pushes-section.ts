@@ -11,28 +11,30 @@ export function pushesSection(pushes: readonly RecentPush[], now: number): Html 
       <h2 id="pushes-title">Recent pushes</h2>
       <p class="note">The last ${countText(Math.max(pushes.length, 1))} through this process</p>
     </div>
-    ${pushes.length === 0
-      ? html`<p class="lead">Nobody has pushed anything since this process started.</p>`
-      : html`<div class="scroll low" role="region" tabindex="0" aria-labelledby="pushes-title">
-          <table>
-            <caption>
-              What was pushed, by whom
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">What</th>
-                <th scope="col">Who</th>
-                <th scope="col" class="number">Size</th>
-                <th scope="col" class="number optional">Blobs</th>
-                <th scope="col" class="optional">Tool</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${pushes.map((push) => row(push, now))}
-            </tbody>
-          </table>
-        </div>`}
+    ${
+      pushes.length === 0
+        ? html`<p class="lead">Nobody has pushed anything since this process started.</p>`
+        : html`<div class="scroll low" role="region" tabindex="0" aria-labelledby="pushes-title">
+            <table>
+              <caption class="hidden">
+                What was pushed, by whom
+              </caption>
+              <thead>
+                <tr>
+                  <th scope="col">When</th>
+                  <th scope="col">What</th>
+                  <th scope="col">Who</th>
+                  <th scope="col" class="number">Size</th>
+                  <th scope="col" class="number optional">Blobs</th>
+                  <th scope="col" class="optional">Tool</th>
+                </tr>
+              </thead>
+              <tbody>
+                ${pushes.map((push) => row(push, now))}
+              </tbody>
+            </table>
+          </div>`
+    }
   </section>`;
 }
 
@@ -56,13 +58,16 @@ function row(push: RecentPush, now: number): Html {
 
 /** BuildStream's own name of an artifact says more than the URN around it. */
 function keyLink(key: string): Html {
-  const short = key.replace(buildstreamUrn, '');
-  return html`<a href="${link('/status/tree', { ref: key })}">${name(short)}</a>`;
+  const own = key.replace(buildstreamUrn, '');
+  // Of a cache key the beginning is enough to tell it from others.
+  const short = own.replace(/(?<=\/[0-9a-f]{12})[0-9a-f]{20,}$/, '…');
+  return html`<a href="${link('/status/tree', { ref: key })}" title="${own}">${name(short)}</a>`;
 }
 
 function who({ who, fingerprint }: RecentPush): Html {
   if (who === undefined) return html`<span class="unknown">nobody verified</span>`;
   return fingerprint === undefined
     ? html`${name(who)} <span class="note">token</span>`
-    : html`${name(who)} <code title="SHA-256 of the certificate: ${fingerprint}">${fingerprint.slice(0, 8)}…</code>`;
+    : html`${name(who)}
+        <code title="SHA-256 of the certificate: ${fingerprint}">${fingerprint.slice(0, 8)}…</code>`;
 }

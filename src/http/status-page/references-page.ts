@@ -22,21 +22,32 @@ export function referencesPage(shown: ReferenceFolder, now: number): Html {
     ${crumbs(instanceName, folder)} ${folder === '' && [lookupForm(''), instancesList(shown)]}
     <section class="card" aria-labelledby="entries-title">
       <div class="head">
-        <h2 id="entries-title">${folder === '' ? html`Projects ${ofInstance(instanceName)}` : 'In this folder'}</h2>
+        <h2 id="entries-title">
+          ${folder === '' ? html`Projects ${ofInstance(instanceName)}` : 'In this folder'}
+        </h2>
       </div>
-      ${page.entries.length === 0
-        ? html`<p class="lead">
-            ${after === ''
-              ? 'There are no references here. What BuildStream 2 and other tools push has no folders: look it up by its name.'
-              : 'Nothing more is here.'}
-          </p>`
-        : table(shown, now)}
-      ${page.next !== undefined &&
-      html`<p class="more">
-        <a class="button" rel="next" href="${link(here, { instance: instanceName, folder, after: page.next })}"
-          >Next entries</a
-        >
-      </p>`}
+      ${
+        page.entries.length === 0
+          ? html`<p class="lead">
+              ${
+                after === ''
+                  ? 'There are no references here. What BuildStream 2 and other tools push has no folders: look it up by its name.'
+                  : 'Nothing more is here.'
+              }
+            </p>`
+          : table(shown, now)
+      }
+      ${
+        page.next !== undefined &&
+        html`<p class="more">
+          <a
+            class="button"
+            rel="next"
+            href="${link(here, { instance: instanceName, folder, after: page.next })}"
+            >Next entries</a
+          >
+        </p>`
+      }
     </section>
   `;
 }
@@ -88,7 +99,9 @@ function instancesList({ instances, instanceName }: ReferenceFolder): Html | und
     <ul class="path">
       ${instances.map((one) => {
         const current = one === instanceName && html` aria-current="page"`;
-        return html`<li><a href="${link(here, { instance: one })}" ${current}>${one === '' ? 'unnamed' : name(one)}</a></li>`;
+        return html`<li>
+          <a href="${link(here, { instance: one })}" ${current}>${one === '' ? 'unnamed' : name(one)}</a>
+        </li>`;
       })}
     </ul>
   </nav>`;

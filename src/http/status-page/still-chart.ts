@@ -14,13 +14,13 @@ const bars = 96;
 
 /**
  * A picture of a day in bars of a quarter of an hour, one series upon the other: what is seen before charts are drawn,
- * and where they are not. `sum` adds up the minutes of a bar, otherwise their last value counts.
+ * and where they are not. The minutes of a bar are added up; with a `limit`, which is the height of all, their last value counts.
  */
 export function stillChart(
   { beginsAtMs, stepMs }: History,
   series: readonly StillSeries[],
   nowMs: number,
-  sum: boolean,
+  limit?: number,
 ): Html {
   const barMs = 15 * 60_000;
   const begin = (Math.floor(nowMs / barMs) + 1 - bars) * barMs;
@@ -29,11 +29,11 @@ export function stillChart(
     for (const [index, value] of values.entries()) {
       const bar = Math.floor((beginsAtMs + index * stepMs - begin) / barMs);
       if (bar < 0 || bar >= bars || Number.isNaN(value)) continue;
-      column[bar] = sum ? (column[bar] ?? 0) + value : value;
+      column[bar] = limit === undefined ? (column[bar] ?? 0) + value : value;
     }
     return column;
   });
-  const most = Math.max(1, ...Array.from({ length: bars }, (_, bar) => totalOf(columns, bar)));
+  const most = limit ?? Math.max(1, ...Array.from({ length: bars }, (_, bar) => totalOf(columns, bar)));
   const rects: Html[] = [];
   for (let bar = 0; bar < bars; bar++) {
     let bottom = height - 1;
@@ -43,11 +43,22 @@ export function stillChart(
       bottom -= tall;
       const x = bar * (width / bars) + 1;
       rects.push(
-        html`<rect class="${series[index]?.className}" x="${x}" y="${bottom.toFixed(1)}" width="${width / bars - 2}" height="${tall.toFixed(1)}" />`,
+        html`<rect
+          class="${series[index]?.className}"
+          x="${x}"
+          y="${bottom.toFixed(1)}"
+          width="${width / bars - 2}"
+          height="${tall.toFixed(1)}"
+        />`,
       );
     }
   }
-  return html`<svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+  return html`<svg
+    viewBox="0 0 ${width} ${height}"
+    preserveAspectRatio="none"
+    aria-hidden="true"
+    focusable="false"
+  >
     <line class="base" x1="0" x2="${width}" y1="${height - 0.5}" y2="${height - 0.5}" />
     ${rects}
   </svg>`;

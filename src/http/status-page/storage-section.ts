@@ -6,7 +6,11 @@ import { type Html, html, link, name } from './html.ts';
 const mostProjects = 25;
 
 /** What takes the room: by how long ago it was used, and by project where names are shown. */
-export function storageSection({ summary, isAddingUp, failure }: StorageState, showsNames: boolean, now: number): Html {
+export function storageSection(
+  { summary, isAddingUp, failure }: StorageState,
+  showsNames: boolean,
+  now: number,
+): Html {
   return html`<section id="storage" data-live="" aria-labelledby="storage-title">
     <div class="grid">
       <div class="card">
@@ -14,21 +18,31 @@ export function storageSection({ summary, isAddingUp, failure }: StorageState, s
           <h2 id="storage-title">What takes the room</h2>
           <p class="note">${stateText(summary, isAddingUp, failure, now)}</p>
         </div>
-        ${summary === undefined
-          ? html`<p class="lead">${isAddingUp ? 'The blobs are being added up in the background.' : 'There is no summary yet.'}</p>`
-          : html`<div class="grid">
-              <div class="third">${ageTable(summary)}</div>
-              <div class="rest">${projectTable(summary, showsNames)}</div>
-            </div>`}
+        ${
+          summary === undefined
+            ? html`<p class="lead" ${isAddingUp && html` data-soon=""`}>
+                ${isAddingUp ? 'The blobs are being added up in the background.' : 'There is no summary yet.'}
+              </p>`
+            : html`<div class="grid">
+                <div class="third">${ageTable(summary)}</div>
+                <div class="rest">${projectTable(summary, showsNames)}</div>
+              </div>`
+        }
       </div>
     </div>
   </section>`;
 }
 
-function stateText(summary: StorageSummary | undefined, isAddingUp: boolean, failure: string, now: number): Html {
+function stateText(
+  summary: StorageSummary | undefined,
+  isAddingUp: boolean,
+  failure: string,
+  now: number,
+): Html {
   if (failure !== '') return html`The last try failed: ${failure}.`;
   if (summary === undefined) return html``;
-  return html`Added up ${ago(summary.atMs, now)} in ${spanText(Math.max(summary.tookMs, 1000))}${isAddingUp && ', and again now'}.`;
+  return html`Added up ${ago(summary.atMs, now)} in
+  ${spanText(Math.max(summary.tookMs, 1000))}${isAddingUp && ', and again now'}.`;
 }
 
 function ageTable({ byAge }: StorageSummary): Html {
@@ -67,7 +81,8 @@ function projectTable({ byProject, unreached }: StorageSummary, showsNames: bool
   if (!showsNames) return html`<p class="note">Names of projects are not shown here: see STATUS_PAGE.</p>`;
   if (byProject === undefined)
     return html`<p class="note">
-      There are too many blobs to tell in the background whose they are. <code>weir du</code> does that on request.
+      There are too many blobs to tell in the background whose they are. <code>weir du</code> does that on
+      request.
     </p>`;
   const sorted = byProject.toSorted((one, other) => other.bytes - one.bytes);
   const most = Math.max(1, sorted[0]?.bytes ?? 0, unreached?.bytes ?? 0);
@@ -84,8 +99,8 @@ function projectTable({ byProject, unreached }: StorageSummary, showsNames: bool
   return html`<div class="scroll">
     <table>
       <caption>
-        By project: what its references lead to. What several projects lead to counts for each; “alone” is what nothing
-        else needs.
+        By project: what its references lead to. What several projects lead to counts for each; “alone” is
+        what nothing else needs.
       </caption>
       <thead>
         <tr>
@@ -98,18 +113,29 @@ function projectTable({ byProject, unreached }: StorageSummary, showsNames: bool
       </thead>
       <tbody>
         ${shown.map((project) => row(projectHead(project.name), project.records, project.bytes, project.ownBytes))}
-        ${rest.length > 0 &&
-        html`<tr>
-          <th scope="row">${countText(rest.length)} more</th>
-          <td class="number optional">${countText(rest.reduce((sum, { records }) => sum + records, 0))}</td>
-          <td class="number"></td>
-          <td class="number optional">${bytesText(rest.reduce((sum, { ownBytes }) => sum + ownBytes, 0))}</td>
-          <td></td>
-        </tr>`}
-        ${unreached !== undefined &&
-        unreached.blobs > 0 &&
-        row(html`<em>nothing leads to it</em>`, undefined, unreached.bytes, unreached.bytes)}
-        ${sorted.length === 0 && html`<tr><td colspan="5">There are no references yet.</td></tr>`}
+        ${
+          rest.length > 0 &&
+          html`<tr>
+            <th scope="row">${countText(rest.length)} more</th>
+            <td class="number optional">${countText(rest.reduce((sum, { records }) => sum + records, 0))}</td>
+            <td class="number"></td>
+            <td class="number optional">
+              ${bytesText(rest.reduce((sum, { ownBytes }) => sum + ownBytes, 0))}
+            </td>
+            <td></td>
+          </tr>`
+        }
+        ${
+          unreached !== undefined &&
+          unreached.blobs > 0 &&
+          row(html`<em>nothing leads to it</em>`, undefined, unreached.bytes, unreached.bytes)
+        }
+        ${
+          sorted.length === 0 &&
+          html`<tr>
+            <td colspan="5">There are no references yet.</td>
+          </tr>`
+        }
       </tbody>
     </table>
   </div>`;
@@ -126,7 +152,12 @@ function projectHead(text: string): Html {
 /** A bar in two parts. The figures are beside it, so that nobody has to see it. */
 function bar(first: number, second: number, all: number): Html {
   const width = (value: number) => (all <= 0 ? 0 : Math.min(100, (value / all) * 100)).toFixed(2);
-  return html`<svg viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="${shareText(first + second, all)}">
+  return html`<svg
+    viewBox="0 0 100 10"
+    preserveAspectRatio="none"
+    role="img"
+    aria-label="${shareText(first + second, all)}"
+  >
     <rect class="track" width="100" height="10" />
     <rect class="own" width="${width(second)}" height="10" />
     <rect x="${width(second)}" width="${width(first)}" height="10" />

@@ -26,7 +26,9 @@ export function treePage(place: TreePlace, path: string, now: number): Html {
 
 function stateNote({ state }: RecordView): Html | undefined {
   if (state === 'unreadable')
-    return html`<p class="bad">It cannot be read: a push of it replaces it, <code>weir fsck --repair</code> removes it.</p>`;
+    return html`<p class="bad">
+      It cannot be read: a push of it replaces it, <code>weir fsck --repair</code> removes it.
+    </p>`;
   if (state === 'expired') return html`<p class="warn">It has expired: nobody gets it any more.</p>`;
   return undefined;
 }
@@ -34,7 +36,8 @@ function stateNote({ state }: RecordView): Html | undefined {
 type Folder = Extract<TreePlace, { type: 'folder' }>;
 
 function folderView({ record, page, totals, presence }: Folder, path: string, now: number): Html {
-  const here = (parameters: Record<string, string>) => link('/status/tree', { ref: record.name, path, ...parameters });
+  const here = (parameters: Record<string, string>) =>
+    link('/status/tree', { ref: record.name, path, ...parameters });
   return html`
     <dl class="facts">
       ${fact('Contents', totalsText(totals))} ${path === '' && fact('Kind', record.kind)}
@@ -43,28 +46,36 @@ function folderView({ record, page, totals, presence }: Folder, path: string, no
     </dl>
     <section class="card" aria-labelledby="entries-title">
       <div class="head"><h2 id="entries-title">In this folder</h2></div>
-      ${page.entries.length === 0
-        ? html`<p class="lead">${presence === 'present' ? 'Nothing is in it.' : 'What is in it cannot be told.'}</p>`
-        : html`<div class="scroll">
-            <table>
-              <caption>
-                Folders, files and links with their sizes
-              </caption>
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col" class="number">Size</th>
-                  <th scope="col" class="optional">Holds</th>
-                  <th scope="col">Get</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${page.entries.map((entry) => row(entry, record, path))}
-              </tbody>
-            </table>
-          </div>`}
-      ${page.next !== undefined &&
-      html`<p class="more"><a class="button" rel="next" href="${here({ after: page.next })}">Next entries</a></p>`}
+      ${
+        page.entries.length === 0
+          ? html`<p class="lead">
+              ${presence === 'present' ? 'Nothing is in it.' : 'What is in it cannot be told.'}
+            </p>`
+          : html`<div class="scroll">
+              <table>
+                <caption>
+                  Folders, files and links with their sizes
+                </caption>
+                <thead>
+                  <tr>
+                    <th scope="col">Name</th>
+                    <th scope="col" class="number">Size</th>
+                    <th scope="col" class="optional">Holds</th>
+                    <th scope="col">Get</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  ${page.entries.map((entry) => row(entry, record, path))}
+                </tbody>
+              </table>
+            </div>`
+      }
+      ${
+        page.next !== undefined &&
+        html`<p class="more">
+          <a class="button" rel="next" href="${here({ after: page.next })}">Next entries</a>
+        </p>`
+      }
     </section>
   `;
 }
@@ -93,11 +104,10 @@ function row(entry: TreeEntry, record: RecordView, folder: string): Html {
 function getLinks({ name: text, sizeBytes = 0 }: TreeEntry, record: RecordView, path: string): Html {
   const parameters = { ref: record.name, path };
   const what = name(text);
-  return html`${sizeBytes <= mostViewedBytes &&
-    html`<a href="${link('/status/view', parameters)}">View<span class="hidden"> ${what}</span></a> · `}<a
-      href="${link('/status/download', parameters)}"
-      >Download<span class="hidden"> ${what}</span></a
-    >`;
+  return html`${
+      sizeBytes <= mostViewedBytes &&
+      html`<a href="${link('/status/view', parameters)}">View<span class="hidden"> ${what}</span></a> · `
+    }<a href="${link('/status/download', parameters)}">Download<span class="hidden"> ${what}</span></a>`;
 }
 
 function fileView(file: TreeEntry, record: RecordView, path: string): Html {
@@ -110,19 +120,26 @@ function fileView(file: TreeEntry, record: RecordView, path: string): Html {
       ${digest !== undefined && fact('Digest', html`<code>${digestText(digest)}</code>`)}
       ${presence !== 'present' && fact('State', html`<strong class="bad">${presenceText[presence]}</strong>`)}
     </dl>
-    ${presence !== 'present' &&
-    html`<p>
-      Its blob is not here, so nobody gets what needs it: to a client it is not cached. A push of it heals the cache;
-      <code>weir why-missing</code> says more.
-    </p>`}
-    ${type === 'file' &&
-    presence === 'present' &&
-    html`<p>
-      ${sizeBytes <= mostViewedBytes
-        ? html`<a class="button" href="${link('/status/view', parameters)}">View as text</a>`
-        : html`<span class="note">It is too large to be shown here.</span>`}
-      <a class="button" href="${link('/status/download', parameters)}">Download</a>
-    </p>`}
+    ${
+      presence !== 'present' &&
+      html`<p>
+        Its blob is not here, so nobody gets what needs it: to a client it is not cached. A push of it heals
+        the cache;
+        <code>weir why-missing</code> says more.
+      </p>`
+    }
+    ${
+      type === 'file' &&
+      presence === 'present' &&
+      html`<p>
+        ${
+          sizeBytes <= mostViewedBytes
+            ? html`<a class="button" href="${link('/status/view', parameters)}">View as text</a>`
+            : html`<span class="note">It is too large to be shown here.</span>`
+        }
+        <a class="button" href="${link('/status/download', parameters)}">Download</a>
+      </p>`
+    }
   `;
 }
 
@@ -131,13 +148,17 @@ function recordCrumbs(record: RecordView, path: string): Html {
   const last = segments.pop();
   const top = { ref: record.name };
   return html`
-    ${record.kind === 'reference'
-      ? keyCrumbs(record.name)
-      : html`<li><a href="/status/references">References</a></li>`}
+    ${
+      record.kind === 'reference'
+        ? keyCrumbs(record.name)
+        : html`<li><a href="/status/references">References</a></li>`
+    }
     <li>
-      ${path === ''
-        ? html`<span aria-current="page">${name(lastName(record))}</span>`
-        : html`<a href="${link('/status/tree', top)}">${name(lastName(record))}</a>`}
+      ${
+        path === ''
+          ? html`<span aria-current="page">${name(lastName(record))}</span>`
+          : html`<a href="${link('/status/tree', top)}">${name(lastName(record))}</a>`
+      }
     </li>
     ${segments.map((segment, index) => {
       const folder = segments.slice(0, index + 1).join('/');
