@@ -53,30 +53,16 @@ export function overall(
 export function healthSection(lines: readonly HealthLine[]): Html {
   return html`<section class="card" id="health" data-live="" aria-labelledby="health-title">
     <div class="head"><h2 id="health-title">Health</h2></div>
-    <div class="scroll">
-      <table>
-        <caption class="hidden">
-          What this server knows of its parts
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">Part</th>
-            <th scope="col">State</th>
-            <th scope="col">Details</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${lines.map(
-            ({ what, level, state, details }) =>
-              html`<tr>
-                <th scope="row">${what}</th>
-                <td><span class="pill ${level}">${state}</span></td>
-                <td>${details}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    <ul class="health">
+      ${lines.map(
+        ({ what, level, state, details }) =>
+          html`<li>
+            <h3>${what}</h3>
+            <p><span class="pill ${level}">${state}</span></p>
+            <p class="details">${details}</p>
+          </li>`,
+      )}
+    </ul>
   </section>`;
 }
 

@@ -35,7 +35,12 @@ function escaped(value: HtmlValue): string {
  * follows are replaced, and its own direction ends with it.
  */
 export function name(text: string): Html {
-  return html`<bdi>${text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{FFFD}')}</bdi>`;
+  return html`<bdi>${visible(text)}</bdi>`;
+}
+
+/** The same text for where there is no markup: titles. */
+export function visible(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{FFFD}');
 }
 
 /** An address of this server with a query; parameters that are empty are left out. */

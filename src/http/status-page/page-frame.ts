@@ -1,5 +1,5 @@
 import { assetPaths } from './assets.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, visible } from './html.ts';
 
 /** A place in the navigation. */
 export type Place = 'status' | 'references' | 'none';
@@ -37,7 +37,7 @@ export function pageFrame({ title, place, version, browses, isLive = false }: Pa
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>${title} · Weir</title>
+        <title>${visible(title)} · Weir</title>
         <link rel="icon" href="${assetPaths.icon}" type="image/svg+xml" />
         <link rel="stylesheet" href="${assetPaths.style}" />
         ${

@@ -1,6 +1,6 @@
 import type { RecentPush } from '../../core/status.ts';
 import { ago, bytesText, countOf, countText } from './figures.ts';
-import { type Html, html, link, name } from './html.ts';
+import { type Html, html, link, name, visible } from './html.ts';
 
 const buildstreamUrn = /^urn:fdc:buildstream\.build:2020:(?:artifact|source):/;
 
@@ -24,7 +24,7 @@ export function pushesSection(pushes: readonly RecentPush[], now: number): Html 
                   <th scope="col">When</th>
                   <th scope="col">What</th>
                   <th scope="col">Who</th>
-                  <th scope="col" class="number">Size</th>
+                  <th scope="col" class="number optional">Size</th>
                   <th scope="col" class="number optional">Blobs</th>
                   <th scope="col" class="optional">Tool</th>
                 </tr>
@@ -50,7 +50,7 @@ function row(push: RecentPush, now: number): Html {
       </ul>
     </td>
     <td class="wrap">${who(push)}</td>
-    <td class="number">${bytesText(push.bytes)}</td>
+    <td class="number optional">${bytesText(push.bytes)}</td>
     <td class="number optional">${countText(push.blobs)}</td>
     <td class="optional wrap">${push.tool === undefined ? '–' : name(push.tool)}</td>
   </tr>`;
@@ -61,7 +61,7 @@ function keyLink(key: string): Html {
   const own = key.replace(buildstreamUrn, '');
   // Of a cache key the beginning is enough to tell it from others.
   const short = own.replace(/(?<=\/[0-9a-f]{12})[0-9a-f]{20,}$/, '…');
-  return html`<a href="${link('/status/tree', { ref: key })}" title="${own}">${name(short)}</a>`;
+  return html`<a href="${link('/status/tree', { ref: key })}" title="${visible(own)}">${name(short)}</a>`;
 }
 
 function who({ who, fingerprint }: RecentPush): Html {

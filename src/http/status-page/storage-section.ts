@@ -1,5 +1,5 @@
 import type { StorageState, StorageSummary } from '../../core/status.ts';
-import { ago, bytesText, countText, shareText, spanText } from './figures.ts';
+import { ago, bytesText, countText, spanText } from './figures.ts';
 import { type Html, html, link, name } from './html.ts';
 
 /** More projects than these are added up in one row. */
@@ -67,7 +67,7 @@ function ageTable({ byAge }: StorageSummary): Html {
           <th scope="col">Last used</th>
           <th scope="col" class="number">On disk</th>
           <th scope="col" class="number optional">Blobs</th>
-          <th scope="col"><span class="tight">Share</span></th>
+          <td></td>
         </tr>
       </thead>
       <tbody>
@@ -108,7 +108,7 @@ function projectTable({ byProject, unreached }: StorageSummary, showsNames: bool
           <th scope="col" class="number optional">References</th>
           <th scope="col" class="number">On disk</th>
           <th scope="col" class="number optional">Alone</th>
-          <th scope="col"><span class="tight">Share</span></th>
+          <td></td>
         </tr>
       </thead>
       <tbody>
@@ -152,14 +152,9 @@ function projectHead(text: string): Html {
 /** A bar in two parts. The figures are beside it, so that nobody has to see it. */
 function bar(first: number, second: number, all: number): Html {
   const width = (value: number) => (all <= 0 ? 0 : Math.min(100, (value / all) * 100)).toFixed(2);
-  return html`<svg
-    viewBox="0 0 100 10"
-    preserveAspectRatio="none"
-    role="img"
-    aria-label="${shareText(first + second, all)}"
-  >
+  return html`<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
     <rect class="track" width="100" height="10" />
-    <rect class="own" width="${width(second)}" height="10" />
-    <rect x="${width(second)}" width="${width(first)}" height="10" />
+    ${second > 0 && html`<rect class="own" width="${width(second)}" height="10" />`}
+    ${first > 0 && html`<rect x="${width(second)}" width="${width(first)}" height="10" />`}
   </svg>`;
 }

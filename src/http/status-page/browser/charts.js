@@ -5,6 +5,7 @@
 const renewEveryMs = 30_000;
 const soonMs = 3000;
 const chartHeight = 190;
+const longestByMinute = 4 * 60;
 /** Each chart by the name in its data-chart: how its lines are made of the history. */
 const charts = {
   lookups: {
@@ -41,20 +42,31 @@ function bytesText(value) {
   return `${Number.isInteger(scaled) ? scaled : scaled.toFixed(1)} ${units[exponent]}`;
 }
 
-function countText(value) {
+function countText(exact) {
+  const value = exact < 10 ? Math.round(exact * 10) / 10 : Math.round(exact);
   return value >= 10_000 ? bytesText(value).replace(/ ?([kMGT]?)B$/, '$1') : value.toLocaleString('en-US');
 }
 
 const colorOf = (property) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
 
 function dataOf({ series, scale }, history) {
+  const { beginsAtMs, stepMs } = history;
   const count = history.series[series[0].name].length;
+  // A line of a thousand minutes is a smear: of a longer time, five are drawn as one.
+  const group = count > longestByMinute ? 5 : 1;
+  const groups = Math.ceil(count / group);
   const times = Array.from(
     { length: count },
     (_, index) => (history.beginsAtMs + index * history.stepMs) / 1000,
   );
   const values = series.map(({ name }) =>
-    history.series[name].map((value) => (value === null ? null : scale(value, history.stepMs))),
+    Array.from({ length: groups }, (_, index) => {
+      const values = history.series[name]
+        .slice(index * group, (index + 1) * group)
+        .filter((value) => value !== null);
+      if (values.length === 0) return null;
+      return scale(values.reduce((sum, value) => sum + value, 0) / values.length, stepMs);
+    }),
   );
   return [times, ...values];
 }

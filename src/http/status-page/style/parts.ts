@@ -199,7 +199,37 @@ export const partsStyle = css`
     color: var(--muted);
     font-size: 0.875rem;
   }
+  .half,
+  .third,
+  .rest {
+    grid-column: 1 / -1;
+    min-width: 0;
+  }
+  .health {
+    margin: 0;
+    padding: 0;
+    list-style: none;
+  }
+  .health li {
+    display: grid;
+    grid-template-columns: 8rem 11rem minmax(0, 1fr);
+    gap: 0.15rem 1rem;
+    align-items: baseline;
+    padding: 0.5rem 0;
+    border-top: 1px solid var(--line);
+  }
+  .health li:first-child {
+    border-top: 0;
+  }
+  .health h3,
+  .health p {
+    margin: 0;
+    font-size: 0.925rem;
+  }
   @media (min-width: 60rem) {
+    .card .grid {
+      column-gap: 2rem;
+    }
     .half {
       grid-column: span 6;
     }
@@ -229,6 +259,18 @@ export const partsStyle = css`
     }
     .optional {
       display: none;
+    }
+    .tight {
+      white-space: normal;
+    }
+    .wrap {
+      min-width: 7rem;
+    }
+    .health li {
+      grid-template-columns: minmax(0, 1fr) auto;
+    }
+    .health .details {
+      grid-column: 1 / -1;
     }
     tbody th {
       min-width: 7rem;
