@@ -55,10 +55,7 @@ function dataOf({ series, scale }, history) {
   // A line of a thousand minutes is a smear: of a longer time, five are drawn as one.
   const group = count > longestByMinute ? 5 : 1;
   const groups = Math.ceil(count / group);
-  const times = Array.from(
-    { length: count },
-    (_, index) => (history.beginsAtMs + index * history.stepMs) / 1000,
-  );
+  const times = Array.from({ length: groups }, (_, index) => (beginsAtMs + index * group * stepMs) / 1000);
   const values = series.map(({ name }) =>
     Array.from({ length: groups }, (_, index) => {
       const values = history.series[name]

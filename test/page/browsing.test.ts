@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { eventually } from '../support/eventually.ts';
 import { folderState } from '../support/fuzz-folder.ts';
-import { ask, type HttpAnswer } from '../support/http-cache.ts';
 import { withoutOwnWork } from '../support/own-work.ts';
 import { linksIn, rowsIn, textOf } from '../support/page-text.ts';
+import { assertWithout, getFrom, pageFrom } from '../support/status-pages.ts';
 import { startStatusSite, type StatusSite } from '../support/status-site.ts';
 
-const asBrowser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-void describe('the status page over HTTP', () => {
+void describe('looking around on the status page', () => {
   let site: StatusSite;
 
   before(async () => {
@@ -20,88 +14,9 @@ void describe('the status page over HTTP', () => {
   });
   after(async () => await site.stop());
 
-  async function get(path: string, headers: Record<string, string> = asBrowser): Promise<HttpAnswer> {
-    return await ask('GET', site.weir.opsUrl + path, { headers });
-  }
-
-  /** A page, and proof that it is one of ours. */
-  async function page(path: string, status = 200): Promise<string> {
-    const answer = await get(path);
-    const body = answer.body.toString();
-    assert.equal(answer.status, status, `${path}: ${textOf(body).slice(0, 300)}`);
-    assert.equal(answer.headers['content-type'], 'text/html; charset=utf-8');
-    assert.equal(answer.headers['content-security-policy'], policy);
-    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
-    assertSelfContained(body);
-    return body;
-  }
-
-  test('is what a browser gets at the root, and what others get there is the list of paths', async () => {
-    assert.match(await page('/'), /<h1>Status<\/h1>/);
-    assert.match(await page('/status'), /<h1>Status<\/h1>/);
-    for (const accept of ['*/*', 'text/plain', 'text/html;q=0', 'application/openmetrics-text; text/html']) {
-      const answer = await get('/', { accept });
-      assert.equal(answer.headers['content-type'], 'text/plain; charset=utf-8', accept);
-      assert.match(answer.body.toString(), /^\/status {3}.*\n\/metrics/m);
-      assert.equal(answer.headers['vary'], 'accept');
-    }
-  });
-
-  test('has its figures in the document itself, under headings and in tables with captions', async () => {
-    const html = await page('/status');
-    for (const heading of [
-      'Hits and misses over the last day',
-      'What takes the room',
-      'Recent pushes',
-      'Health',
-    ])
-      assert.match(html, new RegExp(`<h2[^>]*>${heading}</h2>`));
-    const tables = html.match(/<table/g)?.length ?? 0;
-    assert.ok(tables >= 1);
-    assert.equal(html.match(/<caption/g)?.length, tables);
-    for (const part of ['Volume', 'Room', 'Promises', 'Scrub', 'Janitor', 'Clock', 'Certificates'])
-      assert.match(html, new RegExp(`<h3>${part}</h3>`));
-  });
-
-  test('counts hits and misses as clients do', async () => {
-    await site.push('counted/element/key', { file: 'counted' });
-    const before = await sums();
-    for (let hits = 0; hits < 3; hits++)
-      await site.clients.references.getReference({ instanceName: '', key: 'counted/element/key' });
-    for (let misses = 0; misses < 2; misses++)
-      await site.clients.references.getReference({ instanceName: '', key: 'no/such/key' }).catch(() => {});
-    const now = await sums();
-    assert.deepEqual([now.hits - before.hits, now.misses - before.misses], [3, 2]);
-  });
-
-  async function sums(): Promise<{ hits: number; misses: number }> {
-    const { series } = JSON.parse((await get('/status/history.json')).body.toString()) as {
-      series: Record<'hits' | 'misses', number[]>;
-    };
-    const sum = (values: number[]) => values.reduce((all, value) => all + value, 0);
-    return { hits: sum(series.hits), misses: sum(series.misses) };
-  }
-
-  test('adds up the room by project and by age in the background, and says when', async () => {
-    await site.push('storage-project/element/key', { file: 'x'.repeat(100_000) });
-    // What was added up before the push is good for some minutes: this is another server on the same volume.
-    const other = await startStatusSite({ volume: site.weir.volume });
-    try {
-      let html = '';
-      await eventually(async () => {
-        html = (await ask('GET', `${other.weir.opsUrl}/status`, { headers: asBrowser })).body.toString();
-        return textOf(html).includes('Added up');
-      });
-      const row = rowsIn(html).find(([project]) => project === 'storage-project');
-      assert.ok(
-        row?.some((cell) => /^\d+(\.\d+)? kB$/.test(cell)),
-        JSON.stringify(row),
-      );
-      assert.ok(rowsIn(html).some(([age, bytes]) => age === 'within 1 hour' && bytes?.endsWith('kB')));
-    } finally {
-      await other.stop();
-    }
-  });
+  const get = async (path: string, headers?: Record<string, string>) =>
+    await getFrom(site.weir.opsUrl, path, headers);
+  const page = async (path: string, status?: number) => await pageFrom(site.weir.opsUrl, path, status);
 
   test('shows references folder by folder, two hundred at a time', async () => {
     const keys = Array.from({ length: 450 }, (_, index) => `paged/element/${String(index).padStart(4, '0')}`);
@@ -264,44 +179,6 @@ void describe('the status page over HTTP', () => {
     }
   });
 
-  test('answers GET and HEAD only, HEAD with what GET says of itself', async () => {
-    await site.push('heads/element/key', { file: 'text' });
-    const file = '?ref=heads/element/key&path=file';
-    for (const path of [
-      '/status',
-      '/status/history.json',
-      '/status/references',
-      `/status/tree${file}`,
-      `/status/view${file}`,
-      `/status/download${file}`,
-      '/status/nothing',
-    ]) {
-      const [whole, head] = [
-        await get(path),
-        await ask('HEAD', site.weir.opsUrl + path, { headers: asBrowser }),
-      ];
-      assert.equal(head.status, whole.status, path);
-      assert.equal(head.body.length, 0);
-      assert.equal(head.headers['content-type'], whole.headers['content-type']);
-      if (path.includes('file'))
-        assert.equal(head.headers['content-length'], whole.headers['content-length']);
-      for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
-        assert.equal((await ask(method, site.weir.opsUrl + path)).status, 405, `${method} ${path}`);
-    }
-  });
-
-  test('gives its own files for a year under paths that change with them', async () => {
-    const html = await page('/status');
-    const assets = [...new Set(html.match(/\/status\/assets\/[^"]+/g))];
-    assert.equal(assets.length, 5);
-    for (const path of assets) {
-      const answer = await get(path);
-      assert.equal(answer.status, 200);
-      assert.equal(answer.headers['cache-control'], 'public, max-age=31536000, immutable');
-      assert.match(String(answer.headers['content-type']), /^(text\/(css|javascript)|image\/svg\+xml)/);
-    }
-  });
-
   test('leaves the volume as it is, to the last time of a file', async () => {
     await site.push('traces/element/key', { folder: { file: 'text' } });
     const state = async () => withoutOwnWork(await folderState(site.weir.volume, true));
@@ -318,22 +195,3 @@ void describe('the status page over HTTP', () => {
     assert.deepEqual(await state(), before);
   });
 });
-
-/** Nothing comes from another place, and nothing in the document itself is executed or applied. */
-function assertSelfContained(html: string): void {
-  for (const [, attribute, value = ''] of html.matchAll(/\s(src|href|action|poster|srcset|data)="([^"]*)"/g))
-    assert.match(value, /^(\/(?!\/)|#)/, `${attribute}="${value}"`);
-  assertWithout(html, /<(?:style|iframe|object|embed|base)[\s>]/i);
-  assertWithout(html.replaceAll(/"[^"]*"/g, '""'), /<[^>]*\s(?:style|on\w+)=/i);
-  for (const [, attributes = '', body = ''] of html.matchAll(/<script([^>]*)>(.*?)<\/script>/gs)) {
-    assert.match(attributes, /src="\/status\/assets\//);
-    assert.equal(body, '');
-  }
-  assertWithout(html, /undefined|NaN|\[object/);
-}
-
-/** A whole page in a message would help nobody. */
-function assertWithout(html: string, pattern: RegExp): void {
-  const found = pattern.exec(html);
-  assert.ok(found === null, `${pattern.source}: …${html.slice(found?.index, (found?.index ?? 0) + 200)}`);
-}
