@@ -111,57 +111,54 @@ export function treePlaces(layout: Layout): TreePlaces {
     return { type: 'folder', record, page, totals, presence };
   }
 
+  async function placeOf(
+    found: Named,
+    record: RecordView,
+    after: string,
+    budget: ReadBudget,
+  ): Promise<TreePlace> {
+    if (found.type === 'folder') return await folderAt(record, found.inside, after, budget);
+    return { type: 'file', record, file: await entryOf(found, budget) };
+  }
+
+  /** For a list of many, Tree messages are not read: only when somebody looks into one. */
+  async function listedPart(part: RecordPart): Promise<Named> {
+    if (part.type !== 'tree') return await topOf(part);
+    const { path: name, digest } = part;
+    return { name, digest, type: 'folder', isExecutable: false, target: undefined, inside: undefined };
+  }
+
+  async function partNamed(parts: readonly RecordPart[], path: string, signal: AbortSignal) {
+    const part = parts.find(({ path: name }) => path === name || path.startsWith(`${name}/`));
+    if (part === undefined) return undefined;
+    const top = await topOf(part);
+    return path === part.path ? top : await below(top.inside, path.slice(part.path.length + 1), signal);
+  }
+
   return {
     async at(record, parts, path, after, signal) {
       const budget: ReadBudget = { directories: sumDirectories, bytes: sumBytes, signal };
       const [only] = parts;
-      const isTree = parts.length === 1 && only?.path === '';
-      if (isTree) {
-        const { inside } = await topOf(only);
-        const found = path === '' ? undefined : await below(inside, path, signal);
-        if (path === '') return await folderAt(record, inside, after, budget);
-        return found && (await placeOf(found));
-      }
+      const root = parts.length === 1 && only?.path === '' ? await topOf(only) : undefined;
       if (path === '') {
-        const page = await pageOf(await topPage(parts), after, budget);
+        if (root !== undefined) return await folderAt(record, root.inside, after, budget);
+        const listed = await Promise.all(behind(parts, after).map(listedPart));
+        const page = await pageOf(listed, after, budget);
         return { type: 'folder', record, page, totals: undefined, presence: 'present' };
       }
-      const part = parts.find(
-        (candidate) => path === candidate.path || path.startsWith(`${candidate.path}/`),
-      );
-      if (part === undefined) return undefined;
-      const top = await topOf(part);
       const found =
-        path === part.path ? top : await below(top.inside, path.slice(part.path.length + 1), signal);
-      return found && (await placeOf(found));
-
-      async function placeOf(found: Named): Promise<TreePlace> {
-        if (found.type === 'folder') return await folderAt(record, found.inside, after, budget);
-        return { type: 'file', record, file: await entryOf(found, budget) };
-      }
-
-      /** Tree messages are read when somebody looks into them, not for a list of many. */
-      async function topPage(all: readonly RecordPart[]): Promise<Named[]> {
-        const shown = all.toSorted((one, other) => order(one.path, other.path));
-        const from = after === '' ? 0 : shown.findIndex(({ path: name }) => order(name, after) > 0);
-        if (from === -1) return [];
-        return await Promise.all(
-          shown.slice(from, from + entriesPerPage + 1).map(async (part) =>
-            part.type === 'tree'
-              ? {
-                  name: part.path,
-                  type: 'folder' as const,
-                  digest: part.digest,
-                  isExecutable: false,
-                  target: undefined,
-                  inside: undefined,
-                }
-              : await topOf(part),
-          ),
-        );
-      }
+        root === undefined ? await partNamed(parts, path, signal) : await below(root.inside, path, signal);
+      return found && (await placeOf(found, record, after, budget));
     },
   };
+}
+
+/** As many parts as a page needs to know whether there is another. */
+function behind(parts: readonly RecordPart[], after: string): readonly RecordPart[] {
+  return parts
+    .filter(({ path }) => after === '' || order(path, after) > 0)
+    .toSorted((one, other) => order(one.path, other.path))
+    .slice(0, entriesPerPage + 1);
 }
 
 /** Follows a path from a folder, reading each folder on the way. */

@@ -1,4 +1,4 @@
-import type { CertificateFigures, Happenings, StatusSources, VolumeFigures } from '../../core/status.ts';
+import type { Happenings, StatusSources, VolumeFigures } from '../../core/status.ts';
 import { ago, bytesText, countOf, countText, dayText, shareText, spanText } from './figures.ts';
 import { type Html, html, name } from './html.ts';
 
@@ -33,7 +33,7 @@ export function healthLines(
     scrubLine(sources, happenings, now),
     janitorLine(sources, happenings, now),
     clockLine(sources),
-    ...certificateLines(sources.certificates(), now),
+    ...certificateLines(sources, now),
   ];
 }
 
@@ -201,11 +201,10 @@ function clockLine(sources: StatusSources): HealthLine {
   };
 }
 
-function certificateLines(
-  certificates: readonly CertificateFigures[] | undefined,
-  now: number,
-): HealthLine[] {
+/** A certificate may have somebody's name: where names are not shown, only its kind is. */
+function certificateLines(sources: StatusSources, now: number): HealthLine[] {
   const what = 'Certificates';
+  const certificates = sources.certificates();
   if (certificates === undefined)
     return [
       notHere(what, 'This server is not told of any: the proxy in front has them. See weir certs list.'),
@@ -214,7 +213,7 @@ function certificateLines(
   if (first === undefined) return [notHere(what, 'There are none.')];
   const left = first.expiresAtMs - now;
   const expired = certificates.filter(({ expiresAtMs }) => expiresAtMs <= now);
-  const which = html`${first.kind} certificate ${name(first.name)}`;
+  const which = html`${first.kind} certificate ${sources.detail === 'full' && name(first.name)}`;
   const when = html`${dayText(first.expiresAtMs)}`;
   if (expired.length > 0)
     return [
