@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import type { Browser } from 'puppeteer-core';
-import { accessibilityFaults, type Look, openPage, startBrowser } from '../support/browser.ts';
+import { type Look, openPage, startBrowser } from '../support/browser.ts';
 import { findCommand, testWith } from '../support/real-parts.ts';
 import { startStatusSite, type StatusSite } from '../support/status-site.ts';
 
 const test = testWith('chromium');
 const hostile = '"><script>alert(1)</' + 'script><img src=x onerror=alert(2)>';
 const tree = '/status/tree?ref=shown/element/key';
-const paths = {
-  status: '/status',
-  references: '/status/references',
-  folder: '/status/references?folder=shown/element',
-  tree,
-  file: `${tree}&path=docs/page.html`,
-  'what is not there': '/status/tree?ref=no/such/reference',
-};
 
 void describe('the status page in a browser', () => {
   let site: StatusSite;
@@ -64,32 +56,6 @@ void describe('the status page in a browser', () => {
     assert.match(await page.$eval('#storage', (part) => part.textContent ?? ''), /Added up .*shown/s);
     await page.close();
   });
-
-  for (const [what, path] of Object.entries(paths)) {
-    test(`is without a fault of accessibility in light and dark: ${what}`, async () => {
-      for (const scheme of ['light', 'dark'] as const) {
-        const { page, troubles } = await open(path, { scheme });
-        if (path === '/status')
-          await page.waitForFunction(`document.querySelector('[data-drawn]') !== null`);
-        await page.$$eval('details', (all) => all.forEach((each) => (each.open = true)));
-        assert.deepEqual(await accessibilityFaults(page), []);
-        const colors = `[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]`;
-        const [background, ink] = ((await page.evaluate(colors)) as string[]).map((text) =>
-          Number(/\d+/.exec(text)?.[0]),
-        );
-        assert.equal((background ?? 0) > (ink ?? 0), scheme === 'light');
-        // The browser says in its console that a page was answered with 404.
-        assert.deepEqual(troubles.filter((line) => !line.includes('status of 404')), []);
-        await page.close();
-      }
-    });
-
-    test(`fits a window of 360 pixels: ${what}`, async () => {
-      const { page } = await open(path, { width: 360 });
-      assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 360);
-      await page.close();
-    });
-  }
 
   test('has the essentials without JavaScript: figures, pictures, tables, and the way to a file', async () => {
     const { page, troubles } = await open('/status', { scripts: false });

@@ -33,7 +33,7 @@ export async function startBrowser(): Promise<Browser> {
 export async function openPage(browser: Browser, url: string, look: Look = {}): Promise<OpenPage> {
   const { width = 1280, scheme = 'light', scripts = true } = look;
   const page = await browser.newPage();
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(300_000);
   const troubles: string[] = [];
   const requests: string[] = [];
   page.on('console', (message) => {

@@ -14,7 +14,7 @@ export function pushesSection(pushes: readonly RecentPush[], now: number): Html 
     ${
       pushes.length === 0
         ? html`<p class="lead">Nobody has pushed anything since this process started.</p>`
-        : html`<div class="scroll low" role="region" tabindex="0" aria-labelledby="pushes-title">
+        : html`<div class="scroll low" role="region" tabindex="0" aria-label="The list of recent pushes">
             <table>
               <caption class="hidden">
                 What was pushed, by whom
