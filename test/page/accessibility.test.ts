@@ -25,7 +25,11 @@ void describe('the status page for everybody', () => {
     site = await startStatusSite();
     browser = await startBrowser();
     const long = 'a-name-that-is-much-longer-than-a-telephone-is-wide-'.repeat(3);
-    await site.push('shown/element/key', { docs: { 'page.html': 'text' }, lib: { link: 'lib64' }, [long]: 'x' });
+    await site.push('shown/element/key', {
+      docs: { 'page.html': 'text' },
+      lib: { link: 'lib64' },
+      [long]: 'x',
+    });
     await site.push(`shown/element/${long}`, { file: 'x' });
   });
   after(async () => {

@@ -31,7 +31,8 @@ void describe('the status page in a browser', () => {
     await site?.stop();
   });
 
-  const open = async (path: string, look: Look = {}) => await openPage(browser, site.weir.opsUrl + path, look);
+  const open = async (path: string, look: Look = {}) =>
+    await openPage(browser, site.weir.opsUrl + path, look);
 
   test('draws its charts without a complaint, and asks no other server for anything', async () => {
     const { page, troubles, requests } = await open('/status');

@@ -30,7 +30,9 @@ void describe('what the status page shows, and to whom', () => {
   test('everything where anyone may pull: also who pushed what', async (t) => {
     const { weir, push } = await siteWith(t, { PULL_ACCESS: 'anyone' });
     await push('secret/element/key', { file: 'contents' });
-    const row = rowsIn(await pageFrom(weir.opsUrl, '/status')).find(([, what]) => what === 'secret/element/key');
+    const row = rowsIn(await pageFrom(weir.opsUrl, '/status')).find(
+      ([, what]) => what === 'secret/element/key',
+    );
     assert.match(row?.[2] ?? '', /^ci-runner token$/);
   });
 
@@ -72,11 +74,19 @@ void describe('what the status page shows, and to whom', () => {
       'a.wide.example.org:8080',
     ])
       assert.equal(await statusFor(host), 200, host);
-    for (const host of ['rebind.attacker.example', 'cache.example.com.attacker.net', '1.2.3.4.nip.io', 'a b.c', ''])
+    for (const host of [
+      'rebind.attacker.example',
+      'cache.example.com.attacker.net',
+      '1.2.3.4.nip.io',
+      'a b.c',
+      '',
+    ])
       assert.equal(await statusFor(host), 403, host);
     // The rest of the port is for machines, and has nothing to read that names anything.
     assert.equal(await statusFor('rebind.attacker.example', '/livez'), 200);
-    const root = await ask('GET', weir.opsUrl, { headers: { ...asBrowser, host: 'rebind.attacker.example' } });
+    const root = await ask('GET', weir.opsUrl, {
+      headers: { ...asBrowser, host: 'rebind.attacker.example' },
+    });
     assert.equal(root.headers['content-type'], 'text/plain; charset=utf-8');
   });
 });
@@ -142,7 +152,10 @@ void describe('files on the status page', () => {
     await page('/status/view?ref=rotten/element/key&path=file', 404);
     const download = get('/status/download?ref=rotten/element/key&path=file');
     // It ends early, or nothing of it comes: the scrubber may have set it aside meanwhile.
-    const outcome = await download.then(({ status }) => status, () => 'cut off');
+    const outcome = await download.then(
+      ({ status }) => status,
+      () => 'cut off',
+    );
     assert.ok(outcome === 'cut off' || outcome === 404, String(outcome));
   });
 });
