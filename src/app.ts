@@ -6,9 +6,11 @@ import type { Clock } from './core/clock.ts';
 import type { BlobName } from './core/digest.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
 import type { PublicCertificate } from './core/public-certificates.ts';
+import { roomOf } from './core/status.ts';
 import { type CacheListener, type CacheListenerOptions, openCacheListener } from './http/cache-listener.ts';
 import { type DownloaderOptions, httpsDownloader } from './fetch/https-downloader.ts';
 import { openOpsServer } from './http/ops-server.ts';
+import { storageSummaries } from './inventory/storage-summaries.ts';
 import type { Readiness } from './http/readiness.ts';
 import { doubtScrubber } from './janitor/scrubber.ts';
 import { startBackgroundScrub } from './janitor/background-scrub.ts';
@@ -23,8 +25,10 @@ import { callBounds } from './rpc/call-bounds.ts';
 import { routeGrpcLog } from './rpc/grpc-log.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
 import { listenInPlace } from './rpc/socket-file.ts';
+import { type StatusPageOptions, statusSources, volumeFigures } from './status-sources.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { countedCalls } from './telemetry/counted-calls.ts';
+import { withHistory } from './telemetry/history.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { prometheusMetrics } from './telemetry/metrics.ts';
 
@@ -36,6 +40,8 @@ export interface AppOptions {
   readonly httpListeners: readonly CacheListenerOptions[];
   /** `host:port` of the operations port, if there is one. */
   readonly opsListen: string | undefined;
+  /** What the operations port shows to browsers; undefined for nothing. */
+  readonly statusPage: StatusPageOptions | undefined;
   /** How long a blob stays after any positive answer about it. */
   readonly leaseMs: number;
   /** Bytes of the file that is given up when the volume is completely full; undefined: as many as fit it. */
@@ -64,6 +70,7 @@ export interface App {
 
 const hour = 3_600_000;
 const spaceEveryMs = 30_000;
+const historyEveryMs = 60_000;
 const quarantineEveryMs = 30_000;
 /** A touch is skipped for this part of the lease; eviction adds it back. */
 const coalesceShare = 6;
@@ -76,7 +83,9 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   routeGrpcLog(logger);
   const metrics = prometheusMetrics(version);
   metrics.watchCertificates(options.certificates);
-  const calls = countedCalls(withLog(metrics.observer, logger));
+  const startedAtMs = clock();
+  const remembered = withHistory(withLog(metrics.observer, logger), clock);
+  const calls = countedCalls(remembered.observer);
   let doubt: (blob: BlobName) => void = () => {};
   let distrustLeases = () => {};
   const observer: Observer = {
@@ -140,6 +149,17 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     canPush && bytesPerSecond > 0
       ? startBackgroundScrub({ layout: volume.layout, thread, bytesPerSecond, clock, observer, logger })
       : undefined;
+  const summaries = storageSummaries(volume.layout.root, clock, logger);
+  const sampling = every(
+    historyEveryMs,
+    async () => {
+      const figures = await volumeFigures(volume);
+      if (figures === undefined) return;
+      const { usedBytes, limitBytes } = roomOf(figures);
+      remembered.measured(usedBytes, limitBytes);
+    },
+    logger,
+  );
   const renewing = every(hour, () => volume.renewMark(), logger);
 
   const renewingSpace = every(spaceEveryMs, () => volume.space.renew(), logger);
@@ -151,6 +171,19 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
   const bounds = callBounds({ streamIdleMs: options.streamIdleMs, onCut: (cut) => observer.cut(cut) });
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
+  const statusParts = {
+    volume,
+    watch,
+    remembered,
+    summaries,
+    clock,
+    startedAtMs,
+    canPush,
+    leaseMs: options.leaseMs,
+    scrubs: scrub !== undefined,
+    readiness: () => readiness.current(),
+    certificates: () => undefined,
+  };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
   // An index has no place for what would be fetched.
   const downloader = indexOnly ? undefined : options.fetch && httpsDownloader(options.fetch, intakes, logger);
@@ -165,6 +198,8 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     await drain([...listeners, ...httpListeners], options.drainMs, logger);
     await calls.ended(tidyMs);
     void quarantine?.stop();
+    void sampling.stop();
+    await summaries.stop();
     void renewing.stop();
     void renewingSpace.stop();
     measurer?.stop();
@@ -210,6 +245,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
         logger,
         metricsContentType: metrics.contentType,
         metricsText: () => metrics.text(),
+        status: options.statusPage && statusSources(options.statusPage, statusParts),
       };
       ops = await openOpsServer(sources, options.opsListen);
     }

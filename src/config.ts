@@ -112,7 +112,16 @@ export const settings = {
   }),
   OPS_LISTEN: opsAddress({
     default: '127.0.0.1:11080',
-    desc: 'plain HTTP for /metrics, /livez and /readyz; none for no such port',
+    desc: 'plain HTTP for /status, /metrics, /livez and /readyz; none for no such port',
+  }),
+  STATUS_PAGE: str({
+    choices: ['auto', 'full', 'summary', 'off'] as const,
+    default: 'auto',
+    desc: 'the page /status: full, with names and contents; summary, figures only; off; auto: full where anyone may pull, else summary',
+  }),
+  STATUS_HOSTS: hosts({
+    default: 'none',
+    desc: 'public names under which /status may be asked for; addresses and names of the own network need none',
   }),
   TOKENS_FILE: str({
     default: 'none',
@@ -201,6 +210,15 @@ function httpAddress(text: string): string | undefined {
   return text === '' || text === 'none' ? undefined : text;
 }
 
+/** What nobody may pull without a token is not shown without one either. */
+function statusPageOf(
+  asked: 'auto' | 'full' | 'summary' | 'off',
+  pullAccess: Config['pullAccess'],
+): Config['statusPage'] {
+  if (asked !== 'auto') return asked;
+  return pullAccess === 'anyone' ? 'full' : 'summary';
+}
+
 /** All settings, checked and frozen. Field names are the settings' in camel case. */
 export interface Config {
   readonly volume: string;
@@ -213,6 +231,8 @@ export interface Config {
   readonly connectionIdleSeconds: number;
   readonly handshakeSeconds: number;
   readonly opsListen: string | undefined;
+  readonly statusPage: 'full' | 'summary' | 'off';
+  readonly statusHosts: readonly string[];
   readonly tokensFile: string | undefined;
   readonly pullAccess: 'anyone' | 'token';
   readonly certificatesFile: string | undefined;
@@ -269,6 +289,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     connectionIdleSeconds: checked.CONNECTION_IDLE_SECONDS,
     handshakeSeconds: checked.HANDSHAKE_SECONDS,
     opsListen: checked.OPS_LISTEN || undefined,
+    statusPage: statusPageOf(checked.STATUS_PAGE, checked.PULL_ACCESS),
+    statusHosts: wordsOf(checked.STATUS_HOSTS),
     tokensFile: checked.TOKENS_FILE === 'none' ? undefined : checked.TOKENS_FILE,
     pullAccess: checked.PULL_ACCESS,
     certificatesFile: checked.CERTIFICATES_FILE === 'none' ? undefined : checked.CERTIFICATES_FILE,

@@ -142,6 +142,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     listeners: [await listenerOptions(options, logger)],
     httpListeners: [],
     opsListen: undefined,
+    statusPage: undefined,
     leaseMs,
     ballastBytes: undefined,
     scrubBytesPerSecond,

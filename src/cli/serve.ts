@@ -9,6 +9,7 @@ import { runUntilStopped } from '../server-process.ts';
 import { type CertificatesFile, watchCertificatesFile } from './certificates-file.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchTokensFile } from './tokens-file.ts';
+import { version } from './version.ts';
 
 /** `weir serve`: the server, configured by its environment. */
 export function serveCommand(): Command {
@@ -98,6 +99,10 @@ function appOptions(
       ...httpListener(config, access, 'push', config.pushHttpListen),
     ],
     opsListen: config.opsListen,
+    statusPage:
+      config.statusPage === 'off'
+        ? undefined
+        : { detail: config.statusPage, hosts: config.statusHosts, version },
     leaseMs: config.leaseSeconds * 1000,
     ballastBytes: config.ballastBytes,
     scrubBytesPerSecond: config.scrubBytesPerSecond,

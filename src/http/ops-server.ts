@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { cannotListen } from '../core/listen-error.ts';
 import type { Logger } from '../core/observer.ts';
+import type { StatusSources } from '../core/status.ts';
 import type { ReadinessState } from './readiness.ts';
+import { type StatusPage, statusPage } from './status-page/status-routes.ts';
 
 /** What the operations port shows. */
 export interface OpsSources {
@@ -9,10 +11,12 @@ export interface OpsSources {
   readonly logger: Logger;
   readonly metricsContentType: string;
   metricsText(): Promise<string>;
+  /** What the status page shows; undefined for no such page. */
+  readonly status: StatusSources | undefined;
 }
 
-const index = `weir
-/metrics  Prometheus metrics
+const index = (page: StatusPage | undefined) => `weir
+${page === undefined ? '' : '/status   how the cache does, for people with a browser\n'}/metrics  Prometheus metrics
 /livez    200 while the process runs; never asks the volume
 /readyz   200 when traffic should come here, 503 with the reasons when not
 `;
@@ -33,10 +37,11 @@ export async function openOpsServer(sources: OpsSources, address: string): Promi
 }
 
 function opsServer(sources: OpsSources): Server {
+  const page = sources.status && statusPage(sources.status);
   const server = createServer((request, response) => {
-    answer(sources, request, response).catch((error: unknown) => {
+    answer(sources, page, request, response).catch((error: unknown) => {
       sources.logger.error('the operations port failed to answer', {
-        url: request.url,
+        url: request.url?.slice(0, 300),
         error: String(error),
       });
       if (!response.headersSent) send(response, 500, 'the server failed to answer; its log says how\n');
@@ -52,6 +57,7 @@ function opsServer(sources: OpsSources): Server {
 
 async function answer(
   sources: OpsSources,
+  page: StatusPage | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -59,10 +65,13 @@ async function answer(
     response.setHeader('allow', 'GET, HEAD');
     return send(response, 405, 'only GET and HEAD are answered here\n');
   }
-  const path = (request.url ?? '/').replace(/\?.*/, '');
+  const path = (request.url ?? '/').replace(/\?.*/s, '');
+  if (page?.has(path) === true) return await page.answer(path, request, response);
   switch (path) {
     case '/':
-      return send(response, 200, index);
+      response.setHeader('vary', 'accept');
+      if (page?.isWanted(request) === true) return await page.answer(path, request, response);
+      return send(response, 200, index(page));
     case '/livez':
       return send(response, 200, 'alive\n');
     case '/readyz': {

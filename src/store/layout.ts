@@ -66,6 +66,10 @@ export interface Layout {
   /** Folder above the 256 of a digest function. */
   objectsOf(digestFunction: DigestFunction): string;
   reference(instanceName: InstanceName, key: ReferenceKey): string;
+  /** The folder that the references of an instance are in. */
+  referencesOf(instanceName: InstanceName): string;
+  /** Folder of the folders that references of named instances are in. */
+  readonly instanceReferences: string;
   /** The record of an action's result. */
   actionResult(instanceName: InstanceName, action: Pick<Digest, 'digestFunction' | 'hash'>): string;
   /** The record of a client's value. */
@@ -123,6 +127,8 @@ export function layoutOf(root: string): Layout {
     blobFolder,
     objectsOf,
     reference: (instanceName, key) => join(referenceRoot(instanceName), key),
+    referencesOf: referenceRoot,
+    instanceReferences: join(own, 'refs'),
     actionResult: (instanceName, { digestFunction, hash }) =>
       join(own, 'ac', instanceFolder(instanceName), digestFunction, hash.slice(0, 2), hash.slice(2)),
     value: (instanceName, keyHash) =>

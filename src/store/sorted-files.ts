@@ -11,7 +11,7 @@ export interface SortedFile {
 }
 
 /** Of the names in one folder so many are held at once; for the next ones it is read again. */
-const heldNames = 5000;
+const namesAtOnce = 5000;
 
 interface Found {
   readonly name: string;
@@ -59,11 +59,27 @@ export async function* sortedFiles(
   }
 }
 
+/** What is in a folder, by the order of names, so many at most of those behind one: a page of it. Other things than folders and regular files are left out. */
+export async function folderPage(
+  folder: string,
+  after: string,
+  most: number,
+): Promise<{ entries: readonly { name: string; stats: Stats | undefined }[]; more: boolean }> {
+  const { found, more } = await namesAfter(folder, after, () => true, most);
+  const entries = [];
+  for (const { name, isFolder } of found) {
+    const stats = isFolder ? undefined : await looked(join(folder, name));
+    if (isFolder || stats?.isFile() === true) entries.push({ name, stats });
+  }
+  return { entries, more };
+}
+
 /** The first names behind one, in their order, however many come. */
 async function namesAfter(
   folder: string,
   after: string,
   isWanted: (path: string, isFolder: boolean) => boolean,
+  heldNames = namesAtOnce,
 ): Promise<Pick<Level, 'found' | 'more'>> {
   let found: Found[] = [];
   let more = false;

@@ -5,8 +5,11 @@ import { exchanged, opsPaths, opsRequests, requestBytes, statusIn } from '../sup
 import { tries } from '../support/fuzz-settings.ts';
 import { type FuzzSite, startFuzzSite } from '../support/fuzz-site.ts';
 
-/** 200 and 503: what is there; 404 and 405: what is not; the others: what is no HTTP. */
-const documented = new Set([200, 404, 405, 503, 400, 408, 413, 417, 431, 501]);
+/**
+ * 200 and 503: what is there; 403, 404 and 405: what is not, or not shown; 413 and 415: files that are not shown as text; the
+ * others: what is no HTTP.
+ */
+const documented = new Set([200, 403, 404, 405, 503, 400, 408, 413, 415, 417, 431, 501]);
 
 describe('The operations port', () => {
   let site: FuzzSite;

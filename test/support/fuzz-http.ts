@@ -12,7 +12,52 @@ export interface HttpRequest {
 }
 
 /** What the operations port has. */
-export const opsPaths = ['/', '/livez', '/readyz', '/metrics'];
+export const opsPaths = [
+  '/',
+  '/livez',
+  '/readyz',
+  '/metrics',
+  '/status',
+  '/status/',
+  '/status/history.json',
+  '/status/references',
+  '/status/tree',
+  '/status/view',
+  '/status/download',
+];
+
+const pageQuery = fc
+  .tuple(
+    fc.constantFrom(
+      '/status/references',
+      '/status/tree',
+      '/status/view',
+      '/status/download',
+      '/status/assets/x',
+    ),
+    fc.array(
+      fc.tuple(
+        fc.constantFrom('ref', 'path', 'folder', 'instance', 'after', 'ref', 'x'),
+        fc.oneof(
+          anyName.map((name) => encodeURIComponent(name.toWellFormed()).slice(0, 3000)),
+          fc.constantFrom(
+            '..',
+            '%2e%2e/%2e%2e',
+            '%00',
+            '%ff',
+            'a/b/c',
+            '[',
+            '%',
+            'urn:x',
+            'blake3:00',
+            '0'.repeat(64),
+          ),
+        ),
+      ),
+      { maxLength: 4 },
+    ),
+  )
+  .map(([path, query]) => `${path}?${query.map((pair) => pair.join('=')).join('&')}`);
 
 const methods = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('GET', 'HEAD') },
@@ -32,9 +77,9 @@ const opsPath = fc.oneof(
       '//livez',
       '/livez/',
       '/LIVEZ',
-      '/status',
     ),
   },
+  { weight: 4, arbitrary: pageQuery },
   {
     weight: 1,
     arbitrary: fc.constantFrom(
@@ -66,6 +111,7 @@ const headers = fc.array(
     fc.constantFrom(
       'Connection: Upgrade',
       'Range: bytes=0-1',
+      'Accept: text/html',
       'Accept-Encoding: gzip',
       ' folded: x',
       'no colon',

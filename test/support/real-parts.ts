@@ -40,6 +40,8 @@ const realParts = [
     present: () => python('import buildstream._protos'),
   },
   { name: 'nginx', packages: ['nginx'], present: () => has('nginx') },
+  // The fonts are for the pictures that people look at.
+  { name: 'chromium', packages: ['chromium', 'fonts-dejavu-core'], present: () => has('chromium') },
   { name: 'curl', packages: ['curl'], present: () => has('curl') },
   {
     name: 'strace',

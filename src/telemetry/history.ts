@@ -1,0 +1,125 @@
+import type { Clock } from '../core/clock.ts';
+import type { Observer } from '../core/observer.ts';
+import type { Happenings, History, RecentPush } from '../core/status.ts';
+import { minuteRing } from './minute-ring.ts';
+import { recentPushes } from './recent-pushes.ts';
+
+/** What a process remembers of itself for the status page: a day by the minute, and the last pushes. In a fixed amount of memory. */
+export interface Remembered {
+  /** The same observer; what it hears is remembered. */
+  readonly observer: Observer;
+  history(): History;
+  recentPushes(): readonly RecentPush[];
+  happenings(): Happenings;
+  /** To be told once a minute: what is taken, and what may be. Bytes. */
+  measured(usedBytes: number, limitBytes: number): void;
+}
+
+/** Kinds of lookups whose misses cost a build something: others only follow from them. */
+const recordKinds = new Set(['action', 'asset', 'reference']);
+
+/** Begins to remember what an observer hears. */
+export function withHistory(observer: Observer, clock: Clock): Remembered {
+  const ring = minuteRing(clock);
+  const pushes = recentPushes(clock);
+  const noted = notedHappenings(observer, clock);
+  return {
+    history: () => ring.history(),
+    recentPushes: () => pushes.all(),
+    happenings: () => noted.happenings(),
+    measured(usedBytes, limitBytes) {
+      ring.measured('usedBytes', usedBytes);
+      ring.measured('limitBytes', limitBytes);
+    },
+    observer: {
+      ...noted.observer,
+      lookedUp(kind, tool, hits, misses) {
+        observer.lookedUp(kind, tool, hits, misses);
+        if (recordKinds.has(kind)) {
+          ring.add('hits', hits);
+          ring.add('misses', misses);
+        } else if (kind === 'blob') {
+          ring.add('blobHits', hits);
+          ring.add('blobMisses', misses);
+        }
+      },
+      received(service, role, bytes) {
+        observer.received(service, role, bytes);
+        ring.add('receivedBytes', bytes);
+      },
+      sent(service, role, bytes) {
+        observer.sent(service, role, bytes);
+        ring.add('sentBytes', bytes);
+      },
+      pushed(push) {
+        observer.pushed(push);
+        ring.add('pushes', 1);
+        pushes.note(push);
+      },
+      evicted(outcome) {
+        noted.observer.evicted(outcome);
+        ring.add('evictedBytes', outcome.bytes);
+      },
+    },
+  };
+}
+
+type Notes = { -readonly [Name in keyof Happenings]: Happenings[Name] };
+
+function notedHappenings(observer: Observer, clock: Clock) {
+  const notes: Notes = {
+    scrub: undefined,
+    holdsJanitorLock: false,
+    isEvicting: false,
+    lastEviction: undefined,
+    evictionAgeMs: undefined,
+    incompleteRecords: 0,
+    quarantined: 0,
+    unreadable: 0,
+    brokenPromises: 0,
+    refusedUploads: 0,
+    lastRefusal: undefined,
+  };
+  const noting: Observer = {
+    ...observer,
+    scrubbed(part) {
+      observer.scrubbed(part);
+      notes.scrub = { progress: part.progress, atMs: clock() };
+    },
+    janitorLock(held) {
+      observer.janitorLock(held);
+      notes.holdsJanitorLock = held;
+    },
+    evictionPass(now) {
+      observer.evictionPass(now);
+      notes.isEvicting = now === 'began';
+      if (now !== 'began') notes.lastEviction = { outcome: now, atMs: clock() };
+    },
+    evicted(outcome) {
+      observer.evicted(outcome);
+      if (outcome.blobs > 0) notes.evictionAgeMs = outcome.youngestIdleMs;
+    },
+    tidiedRecords(part) {
+      observer.tidiedRecords(part);
+      notes.incompleteRecords = part.waiting;
+    },
+    doubted(blob, doubt) {
+      observer.doubted(blob, doubt);
+      if (doubt === 'unreadable') notes.unreadable++;
+    },
+    quarantined(blob) {
+      observer.quarantined(blob);
+      notes.quarantined++;
+    },
+    promiseBroken(blob) {
+      observer.promiseBroken(blob);
+      notes.brokenPromises++;
+    },
+    refusedForSpace(message) {
+      observer.refusedForSpace(message);
+      notes.refusedUploads++;
+      notes.lastRefusal = { message, atMs: clock() };
+    },
+  };
+  return { observer: noting, happenings: (): Happenings => ({ ...notes }) };
+}
