@@ -17,6 +17,8 @@ const kinds: Readonly<Record<number, CacheErrorKind>> = {
   [Status.UNIMPLEMENTED]: 'unimplemented',
 };
 
+const internal: number = Status.INTERNAL;
+
 /** A server's refusal in the words of the cache, with the server's own sentence; anything else as it is. */
 export function wireError(error: unknown, server: string): unknown {
   if (!(error instanceof ClientError)) return error;
@@ -27,7 +29,7 @@ export function wireError(error: unknown, server: string): unknown {
 export function statusError(code: number, message: string, server: string): CacheError {
   const name = Status[code] ?? `status ${code}`;
   // A proxy whose server goes away in the middle of an answer has no better word.
-  const isCut = code === Number(Status.INTERNAL) && message.includes('RST_STREAM');
+  const isCut = code === internal && message.includes('RST_STREAM');
   const kind = isCut ? 'unavailable' : (kinds[code] ?? 'internal');
   return new CacheError(kind, `${server} answered ${name}: ${message}`);
 }

@@ -6,7 +6,7 @@ import { findCommand, testWith } from '../support/real-parts.ts';
 import { startStatusSite, type StatusSite } from '../support/status-site.ts';
 
 const test = testWith('chromium');
-const hostile = '"><script>alert(1)</' + 'script><img src=x onerror=alert(2)>';
+const hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>';
 const tree = '/status/tree?ref=shown/element/key';
 
 void describe('the status page in a browser', () => {
@@ -18,7 +18,7 @@ void describe('the status page in a browser', () => {
     site = await startStatusSite();
     browser = await startBrowser();
     await site.push('shown/element/key', {
-      docs: { 'page.html': `<title>no</title><script>document.title = 'ran'</` + 'script>' },
+      docs: { 'page.html': `<title>no</title><script>document.title = 'ran'</script>` },
       lib: { link: 'lib64' },
       [hostile.replaceAll('/', '∕')]: 'hostile',
     });

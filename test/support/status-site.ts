@@ -12,11 +12,11 @@ export interface StatusSite {
   readonly weir: Weir;
   readonly clients: Clients;
   /** Pushes a tree under the key of a reference, as BuildStream 1 does; resolves with its blobs by path, '' for the root. */
-  push(
+  readonly push: (
     key: string,
     tree: Readonly<Record<string, Content>>,
     instanceName?: string,
-  ): Promise<Map<string, Blob>>;
+  ) => Promise<Map<string, Blob>>;
   /** The same as BuildStream 2 does: under a URI, with a blob that refers to the tree. */
   pushAsset(uri: string, tree: Readonly<Record<string, Content>>): Promise<Map<string, Blob>>;
   stop(): Promise<void>;

@@ -166,7 +166,10 @@ function queryOf(request: IncomingMessage): Query {
   const text = (name: string) => {
     const value = parameters.get(name) ?? '';
     if (value.length > longestText)
-      throw new CacheError('invalid-argument', `the text of "${name}" is longer than ${longestText} characters`);
+      throw new CacheError(
+        'invalid-argument',
+        `the text of "${name}" is longer than ${longestText} characters`,
+      );
     return value;
   };
   return {
