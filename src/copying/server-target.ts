@@ -175,7 +175,8 @@ function uploadName(instanceName: InstanceName, digest: Digest): string {
   const hex = createHash('sha256')
     .update(`weir cp ${digestText(digest)}`)
     .digest('hex');
-  const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
+  // In the form of a random one (RFC 9562, version 4): bst-artifact-server takes no other.
+  const uuid = hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-a$4-$5');
   return `${instancePrefix(instanceName)}uploads/${uuid}/blobs/${digestText(digest)}`;
 }
 

@@ -61,9 +61,12 @@ function unfinishedConnections({ handshakeMs, onCut }: ConnectionBounds) {
         onCut('handshake');
         socket.destroy();
       };
-      const timer = setTimeout(cut, handshakeMs);
+      let late: NodeJS.Immediate | undefined;
+      // A process that was held up has not read yet what the client has sent meanwhile: that comes first.
+      const timer = setTimeout(() => (late = setImmediate(cut)), handshakeMs);
       const finish = () => {
         clearTimeout(timer);
+        clearImmediate(late);
         cuts.delete(cut);
         if (finishes.get(key) === finish) finishes.delete(key);
       };

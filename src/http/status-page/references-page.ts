@@ -75,7 +75,7 @@ function table({ instanceName, folder, page, after }: ReferenceFolder, now: numb
             <th scope="row">
               <span class="entry ${entry.type}"><a href="${target}">${name(entry.name)}</a></span>
             </th>
-            <td class="tight">${entry.usedAtMs === undefined ? 'folder' : ago(entry.usedAtMs, now)}</td>
+            <td class="tight">${entry.usedAtMs === undefined ? '–' : ago(entry.usedAtMs, now)}</td>
           </tr>`;
         })}
       </tbody>

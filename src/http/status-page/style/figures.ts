@@ -152,6 +152,7 @@ export const figuresStyle = css`
     list-style: none;
     display: flex;
     flex-wrap: wrap;
+    align-items: baseline;
     gap: 0.1rem 0;
     overflow-wrap: anywhere;
   }
