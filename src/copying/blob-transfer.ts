@@ -55,7 +55,9 @@ export function blobTransfer(
     { digests, held }: ReachedGroup,
     signal: AbortSignal,
   ): Promise<void> {
-    const keyOf = (digest: Digest) => `${instances.to}\0${digestText(digest)}`;
+    // A target may keep the blobs of each instance apart, and says so when it is asked. One that is sent nothing cannot: there
+    // instances are taken to share blobs, as Weir's do.
+    const keyOf = (digest: Digest) => `${dryRun ? '' : instances.to}\0${digestText(digest)}`;
     const unsettled = digests.filter((digest) => !settled.has(keyOf(digest)));
     observer.looked(digests.length - unsettled.length);
     for (let at = 0; at < unsettled.length; at += mostAsked) {
