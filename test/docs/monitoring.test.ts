@@ -10,7 +10,7 @@ const dashboard = 'monitoring/grafana/dashboards/weir.json';
 const guide = page('docs/monitoring.md');
 
 /** Of a server that is told of certificates (ADR 41); and the name of nginx's log format, which looks like a metric. */
-const notOfEveryServer = ['weir_certificate_expiry_timestamp_seconds', 'weir_json'];
+const notOfEveryServer = ['weir_json'];
 
 /** The alerts of the rules, each with its text. */
 const alerts = new Map(

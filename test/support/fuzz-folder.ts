@@ -48,11 +48,12 @@ const places = [
   /^cas\/refs\/heads\/[^/]+(\/[^/]+){0,31}$/,
   /^tmp\/weir-[0-9a-f-]+$/,
   /^tmp\/weir-kept-[0-9a-f]{64}$/,
-  /^weir\/(version|scrub|clock|usage|janitor-lock|ballast|incomplete|trash|quarantine|refs|processes|objects|ac|assets|values|chunkings)$/,
+  /^weir\/(version|scrub|clock|usage|janitor-lock|ballast|incomplete|trash|quarantine|pins|refs|processes|objects|ac|assets|values|chunkings)$/,
   /^weir\/(processes|usage)\/[0-9a-f-]{36}$/,
   /^weir\/objects\/(sha1|sha384|sha512|blake3)(\/[0-9a-f]{2}(\/[0-9a-f]+)?)?$/,
   /^weir\/quarantine\/([a-z0-9]+-)?[0-9a-f]+$/,
   /^weir\/(ac|assets|values|chunkings)\/.+$/,
+  /^weir\/pins\/[0-9a-f]{32}$/,
   /^weir\/refs\/[^/]+(\/[^/]+){0,32}$/,
 ];
 
