@@ -36,7 +36,7 @@ void describe('access tokens over HTTP', () => {
     assert.equal((await put(weir.pushUrl, bearer(pushToken.token)))[0], 200);
     const [status, , sentence] = await put(weir.pushUrl, bearer(pullToken.token));
     assert.equal(status, 403);
-    assert.match(sentence, /laptops.*is for pulling only/);
+    assert.match(sentence, /"laptops" has the role pull; to push/);
   });
 
   test('no token, and one that is not known, are 401, which says what would be taken', async () => {

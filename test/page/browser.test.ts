@@ -60,7 +60,7 @@ void describe('the status page in a browser', () => {
 
   test('has the essentials without JavaScript: figures, pictures, tables, and the way to a file', async () => {
     const { page, troubles } = await open('/status', { scripts: false });
-    assert.match(await page.$eval('#figures', (part) => part.textContent ?? ''), /50 %/);
+    assert.match(await page.$eval('#figures', (part) => part.textContent ?? ''), /50\.0 %/);
     assert.ok((await page.$$('[data-chart] svg rect')).length > 0);
     await page.click('summary');
     assert.ok(await page.$eval('#hours', (table) => table.checkVisibility()));
