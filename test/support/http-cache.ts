@@ -33,7 +33,8 @@ export async function ask(method: string, url: string, question: HttpQuestion = 
     outgoing.setHeader('content-length', body.length);
   outgoing.end(body);
   const [incoming] = (await answer.catch((cause: unknown) => {
-    throw new Error(`${method} ${url} had no answer: ${String(cause)}`, { cause });
+    if (cause instanceof Error) cause.message = `${method} ${url} had no answer: ${cause.message}`;
+    throw cause;
   })) as [IncomingMessage];
   return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await buffer(incoming) };
 }

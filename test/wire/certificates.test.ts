@@ -30,15 +30,15 @@ test('metrics have when certificates expire, by name and kind, and follow the fo
 
   const first = await series();
   assert.deepEqual([...first.keys()].sort(), [
-    'name="ada",kind="client"',
-    'name="client",kind="client"',
-    'name="root",kind="authority"',
-    'name="root",kind="crl"',
-    'name="server",kind="server"',
+    'kind="authority",name="root"',
+    'kind="client",name="ada"',
+    'kind="client",name="client"',
+    'kind="crl",name="root"',
+    'kind="server",name="server"',
   ]);
-  assert.equal(first.get('name="server",kind="server"'), await expiry('server.crt'));
-  assert.equal(first.get('name="ada",kind="client"'), await expiry('authorized/ada.crt'));
-  assert.equal(first.get('name="root",kind="authority"'), await expiry('authorities/root.crt'));
+  assert.equal(first.get('kind="server",name="server"'), await expiry('server.crt'));
+  assert.equal(first.get('kind="client",name="ada"'), await expiry('authorized/ada.crt'));
+  assert.equal(first.get('kind="authority",name="root"'), await expiry('authorities/root.crt'));
 
   // Two that are called alike are two series.
   await writeFile(join(ground.folder, 'authorized.crt'), '');
@@ -46,11 +46,11 @@ test('metrics have when certificates expire, by name and kind, and follow the fo
   await writeFile(join(ground.folder, 'authorized', 'ada.crt'), ada.certificatePem + other.certificatePem);
   await ground.sync();
   await eventually(async () =>
-    (await series()).has(`name="ada-${other.fingerprint.slice(0, 8)}",kind="client"`),
+    (await series()).has(`kind="client",name="ada-${other.fingerprint.slice(0, 8)}"`),
   );
   const after = await series();
-  assert.equal(after.has('name="client",kind="client"'), false);
-  assert.ok(after.has(`name="ada-${ada.fingerprint.slice(0, 8)}",kind="client"`));
+  assert.equal(after.has('kind="client",name="client"'), false);
+  assert.ok(after.has(`kind="client",name="ada-${ada.fingerprint.slice(0, 8)}"`));
 });
 
 test('the file that the server reads has no secrets', async (t) => {
