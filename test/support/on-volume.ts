@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,10 +6,24 @@ import type { TestContext } from 'node:test';
 import { startWeir, type Weir } from './weir.ts';
 import { type Clients, clientsAt } from './wire.ts';
 
+const removal = { recursive: true, force: true, maxRetries: 5 };
+/** Those that a server was still at when their test ended. */
+const left = new Set<string>();
+process.once('exit', () => {
+  for (const volume of left) rmSync(volume, removal);
+});
+
 /** A directory that several servers of a test may serve one after the other; it goes when the test ends. */
 export async function freshVolume(t: TestContext): Promise<string> {
   const volume = await mkdtemp(join(tmpdir(), 'weir-volume-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
+  left.add(volume);
+  // What a test wants done after it is done in the order in which it said so: servers that it ends so may run still.
+  t.after(() =>
+    rm(volume, removal).then(
+      () => left.delete(volume),
+      () => {},
+    ),
+  );
   return volume;
 }
 
