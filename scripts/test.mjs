@@ -52,7 +52,7 @@ await run([
   '--test',
   ...(options.some((option) => option.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
   // The suites wait for other processes more than they compute; one at a time would leave a small machine idle.
-  `--test-concurrency=${long ? 1 : Math.max(3, availableParallelism())}`,
+  `--test-concurrency=${long ? 1 : Math.max(2, availableParallelism() - 1)}`,
   `--test-timeout=${long ? 4 * 3_600_000 : 600_000}`,
   ...options,
   ...files,
