@@ -182,7 +182,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     leaseMs: options.leaseMs,
     scrubs: scrub !== undefined,
     readiness: () => readiness.current(),
-    certificates: () => shownCertificates(options.certificates()),
+    certificates: options.certificates,
   };
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
   // An index has no place for what would be fetched.
@@ -259,12 +259,6 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     opsPort: (ops?.address() as AddressInfo | null | undefined)?.port,
     stop,
   };
-}
-
-/** Undefined where nobody tells this server of any. */
-function shownCertificates(known: readonly PublicCertificate[]) {
-  if (known.length === 0) return undefined;
-  return known.map(({ kind, name, expires }) => ({ kind, name, expiresAtMs: expires.getTime() }));
 }
 
 function quotaOf({ space }: Volume): { limitBytes: number; usedBytes: number } | undefined {

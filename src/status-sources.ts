@@ -1,3 +1,4 @@
+import type { PublicCertificate } from './core/public-certificates.ts';
 import type { Clock } from './core/clock.ts';
 import type { StatusDetail, StatusSources, VolumeFigures } from './core/status.ts';
 import type { StorageSummaries } from './inventory/storage-summaries.ts';
@@ -26,7 +27,7 @@ export interface StatusParts {
   readonly scrubs: boolean;
   readonly leaseMs: number;
   readonly readiness: StatusSources['readiness'];
-  readonly certificates: StatusSources['certificates'];
+  readonly certificates: () => readonly PublicCertificate[];
 }
 
 /** A volume that hangs must not hang the page, which is where people look then. Milliseconds. */
@@ -52,7 +53,7 @@ export function statusSources(options: StatusPageOptions, parts: StatusParts): S
     clockSkewMs: () => volume.clock.skewMs(),
     volume: () => volumeFigures(volume),
     storage: () => summaries.state(),
-    certificates,
+    certificates: () => shownCertificates(certificates()),
     browser: options.detail === 'full' ? browser : undefined,
   };
 }
@@ -72,4 +73,10 @@ export async function volumeFigures({ space }: Volume): Promise<VolumeFigures | 
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Undefined where nobody tells this server of any. */
+function shownCertificates(known: readonly PublicCertificate[]) {
+  if (known.length === 0) return undefined;
+  return known.map(({ kind, name, expires }) => ({ kind, name, expiresAtMs: expires.getTime() }));
 }

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { layoutOf } from '../store/layout.ts';
@@ -6,14 +5,13 @@ import { type CheckObserver, checkVolume, expectCache } from '../store/volume-ch
 import { exitCodes } from './exit-codes.ts';
 import { addFinding, emptyReport, type FsckReport, reportText, stillWrong } from './fsck-report.ts';
 import { bar, progressLine } from './progress-line.ts';
+import { stopOnSignals } from './stop-signals.ts';
 
 interface FsckOptions {
   readonly repair: boolean;
   readonly indexOnly: boolean;
   readonly json: boolean;
 }
-
-const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 /** `weir fsck`: is everything on a volume as it should be? */
 export function fsckCommand(): Command {
@@ -36,37 +34,23 @@ async function fsck(volume: string, options: FsckOptions): Promise<void> {
     return;
   }
   const report = emptyReport(layout.root);
-  const stopping = new AbortController();
-  let stoppedBy: (typeof stopSignals)[number] | undefined;
-  for (const signal of stopSignals) {
-    process.on(signal, () => {
-      // A second one does not wait for a disk that hangs.
-      if (stoppedBy !== undefined) process.exit(signalExit(signal));
-      stoppedBy = signal;
-      stopping.abort();
-    });
-  }
+  const stopping = stopOnSignals();
   const line = progressLine(process.stderr);
   try {
     await checkVolume(layout, options, Date.now, watcher(report, line), stopping.signal);
     report.whole = true;
   } catch (error) {
-    if (stoppedBy === undefined) throw error;
+    if (stopping.exitCode() === undefined) throw error;
   } finally {
     line.clear();
   }
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
-  process.exitCode = exitCodeOf(report, stoppedBy);
+  process.exitCode = exitCodeOf(report, stopping.exitCode());
 }
 
-function exitCodeOf(report: FsckReport, stoppedBy: (typeof stopSignals)[number] | undefined): number {
-  if (stoppedBy !== undefined && !report.whole) return signalExit(stoppedBy);
+function exitCodeOf(report: FsckReport, stopCode: number | undefined): number {
+  if (stopCode !== undefined && !report.whole) return stopCode;
   return stillWrong(report) > 0 ? exitCodes.failure : exitCodes.success;
-}
-
-/** As shells have it. */
-function signalExit(signal: (typeof stopSignals)[number]): number {
-  return 128 + constants.signals[signal];
 }
 
 function watcher(report: FsckReport, line: ReturnType<typeof progressLine>): CheckObserver {

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { settings } from '../config.ts';
@@ -8,6 +7,7 @@ import { type Layout, layoutOf } from '../store/layout.ts';
 import { expectCache } from '../store/volume-check.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type ProgressLine, progressLine } from './progress-line.ts';
+import { stopOnSignals } from './stop-signals.ts';
 
 /** What a command has that works on a volume. */
 export interface VolumeWork {
@@ -20,7 +20,6 @@ export interface VolumeWork {
 }
 
 const usualVolume = settings.VOLUME.default ?? './data';
-const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 /** `--volume`, of the same default as the server's setting. */
 export function withVolume(command: Command): Command {
@@ -52,16 +51,7 @@ function orInvalid<T>(parse: () => T): T {
 export async function onVolume(volume: string, work: (volume: VolumeWork) => Promise<number>): Promise<void> {
   const layout = layoutOf(resolve(volume === '' ? usualVolume : volume));
   const line = progressLine(process.stderr);
-  const stopping = new AbortController();
-  let stoppedBy: (typeof stopSignals)[number] | undefined;
-  for (const signal of stopSignals) {
-    process.on(signal, () => {
-      // A second one does not wait for a disk that hangs.
-      if (stoppedBy !== undefined) process.exit(signalExit(signal));
-      stoppedBy = signal;
-      stopping.abort();
-    });
-  }
+  const stopping = stopOnSignals();
   // Whoever reads may have enough: `weir ls | head`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? exitCodes.success : exitCodes.failure);
@@ -83,18 +73,11 @@ export async function onVolume(volume: string, work: (volume: VolumeWork) => Pro
     };
     process.exitCode = await work({ layout, signal: stopping.signal, line, print });
   } catch (error) {
-    if (stoppedBy !== undefined) {
-      fail('stopped before the end', signalExit(stoppedBy));
-      return;
-    }
+    const stopCode = stopping.exitCode();
+    if (stopCode !== undefined) return fail('stopped before the end', stopCode);
     if (!(error instanceof CacheError)) throw error;
     fail(error, error.kind === 'invalid-argument' ? exitCodes.usage : exitCodes.failure);
   } finally {
     line.clear();
   }
-}
-
-/** As shells have it. */
-function signalExit(signal: (typeof stopSignals)[number]): number {
-  return 128 + constants.signals[signal];
 }

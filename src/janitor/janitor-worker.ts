@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../core/clock.ts';
-import { type Emptied, emptyTrash } from '../store/emptying.ts';
+import { type Emptied, emptyTrash, nothingEmptied, sumOfEmptied } from '../store/emptying.ts';
 import { evict, type EvictionOutcome, type EvictionPlan } from '../store/eviction.ts';
 import { recordTidier, type RecordSlice, type RecordTidier } from '../store/incomplete-records.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
@@ -120,15 +120,12 @@ async function finishAbandoned(
 ): Promise<Finished> {
   const clock = await removersClock(layout);
   trash ??= trashWatch(layout);
-  const sum = { blobs: 0, records: 0, bytes: 0, returned: 0 };
-  let youngestIdleMs = Number.POSITIVE_INFINITY;
+  let sum = nothingEmptied;
   for (const run of trash.abandoned(abandonedAfterMs)) {
     if ([...ownRuns].some((own) => run.startsWith(own))) continue;
-    const emptied = emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock);
-    for (const field of ['blobs', 'records', 'bytes', 'returned'] as const) sum[field] += emptied[field];
-    if (emptied.blobs > 0) youngestIdleMs = Math.min(youngestIdleMs, emptied.youngestIdleMs);
+    sum = sumOfEmptied(sum, emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock));
   }
-  return { ...sum, youngestIdleMs: sum.blobs === 0 ? 0 : youngestIdleMs, runsLeft: trash.count() };
+  return { ...sum, runsLeft: trash.count() };
 }
 
 async function run(

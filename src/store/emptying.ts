@@ -20,6 +20,20 @@ export interface Emptied {
   readonly youngestIdleMs: number;
 }
 
+export const nothingEmptied: Emptied = { blobs: 0, records: 0, bytes: 0, returned: 0, youngestIdleMs: 0 };
+
+/** What came of both. */
+export function sumOfEmptied(one: Emptied, other: Emptied): Emptied {
+  const idle = [one, other].flatMap(({ blobs, youngestIdleMs }) => (blobs === 0 ? [] : [youngestIdleMs]));
+  return {
+    blobs: one.blobs + other.blobs,
+    records: one.records + other.records,
+    bytes: one.bytes + other.bytes,
+    returned: one.returned + other.returned,
+    youngestIdleMs: idle.length === 0 ? 0 : Math.min(...idle),
+  };
+}
+
 /** When a file in the trash may go. Milliseconds. */
 export interface EmptyingAges {
   /** What was touched since is leased, and goes back. */

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { isFull } from './ballast.ts';
-import type { Emptied } from './emptying.ts';
+import { type Emptied, nothingEmptied } from './emptying.ts';
 import { evictableBlobs, type EvictableFile, evictableRecords, sizeOnDisk } from './evictable.ts';
 import { blobPrefixes, type Layout } from './layout.ts';
 import { type TrashParts, trashParts } from './trash-parts.ts';
@@ -44,7 +44,6 @@ const tellingSample = 500;
 const keptOfSample = 100_000;
 
 const nobody: EvictionWatcher = { looked: () => {}, moved: () => {} };
-const nothing: Emptied = { blobs: 0, records: 0, bytes: 0, returned: 0, youngestIdleMs: 0 };
 
 /**
  * Frees room by removing the blobs that were used longest ago, without an index of them, and what leads
@@ -65,7 +64,7 @@ export async function evict(
 ): Promise<EvictionOutcome> {
   try {
     const cutoff = cutoffTime(layout, plan, clock, watcher);
-    if (cutoff === undefined) return { ...nothing, droppedBallast: false };
+    if (cutoff === undefined) return { ...nothingEmptied, droppedBallast: false };
     const trash = trashParts(layout, plan, clock);
     await moveOlderThan(layout, plan, trash, cutoff, clock, watcher);
     return await trash.end();

@@ -1,6 +1,6 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import { type Emptied, emptyTrash } from './emptying.ts';
+import { type Emptied, emptyTrash, nothingEmptied, sumOfEmptied } from './emptying.ts';
 import type { EvictionPlan } from './eviction.ts';
 import type { Layout } from './layout.ts';
 import { type TrashRun, trashRun } from './trash-run.ts';
@@ -21,7 +21,7 @@ const movesAtOnce = 1000;
 /** For one pass of this plan. */
 export function trashParts(layout: Layout, plan: EvictionPlan, clock: Clock): TrashParts {
   const resting: { readonly run: string; readonly untilMs: number }[] = [];
-  let emptied: Emptied = { blobs: 0, records: 0, bytes: 0, returned: 0, youngestIdleMs: 0 };
+  let emptied = nothingEmptied;
   let droppedBallast = false;
   let begun = 0;
   let part = begin();
@@ -41,7 +41,7 @@ export function trashParts(layout: Layout, plan: EvictionPlan, clock: Clock): Tr
   function emptyFirst(): void {
     const first = resting.shift();
     if (first === undefined) return;
-    emptied = sumOf(
+    emptied = sumOfEmptied(
       emptied,
       emptyTrash(layout, first.run, { evictAgeMs: plan.evictAgeMs, restMs: 0 }, clock),
     );
@@ -70,16 +70,5 @@ export function trashParts(layout: Layout, plan: EvictionPlan, clock: Clock): Tr
       }
       return { ...emptied, droppedBallast };
     },
-  };
-}
-
-function sumOf(one: Emptied, other: Emptied): Emptied {
-  const idle = [one, other].flatMap(({ blobs, youngestIdleMs }) => (blobs === 0 ? [] : [youngestIdleMs]));
-  return {
-    blobs: one.blobs + other.blobs,
-    records: one.records + other.records,
-    bytes: one.bytes + other.bytes,
-    returned: one.returned + other.returned,
-    youngestIdleMs: idle.length === 0 ? 0 : Math.min(...idle),
   };
 }
