@@ -35,10 +35,10 @@ export const mostConnectionsOfOne = 1024;
 export const mostUnfinishedConnections = 1024;
 
 /** A message up to this size is taken whatever else is under way. Bytes. */
-export const smallMessageBytes = 64 * 1024;
+export const smallMessageBytes = 32 * 1024;
 
 /** For longer messages that are arriving or being worked on. */
-export const incomingMemory = { total: 48 * 1024 * 1024, share: 24 * 1024 * 1024, lanes: 4 };
+export const incomingMemory = { total: 32 * 1024 * 1024, share: 16 * 1024 * 1024, lanes: 4 };
 
 /** While others wait for memory, whoever has some sends so many bytes in ten seconds, or has to give it back. */
 export const pacedBytes = 16 * 1024;

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { parseBlobName } from '../core/digest.ts';
 import { digestFunctions } from '../core/digest-function.ts';
 import { filesBelow, filesIn } from './folder-walk.ts';
@@ -39,6 +39,11 @@ export function* evictableRecords(layout: Layout): Generator<EvictableFile> {
 /** Where a record rests in a run's folder of the trash. */
 export function recordTrashName(layout: Layout, path: string): string {
   return join(recordsFolder, relative(layout.root, path));
+}
+
+/** Whether it is a record that rests under such a name, and no blob. */
+export function isRecordTrashName(trashName: string): boolean {
+  return trashName.startsWith(join(recordsFolder, sep));
 }
 
 /** What rests in a run's folder of the trash, and where each came from; undefined for what nobody of us put there. */

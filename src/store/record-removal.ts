@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { discard } from './durable-file.ts';
+import { recordTrashName } from './evictable.ts';
 import type { Layout } from './layout.ts';
 import { moveUnlessReplaced } from './quarantine.ts';
+import { dropSuperseded } from './superseded.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
 /** What became of a record; `kept`: by now somebody has used it, or written it anew. */
@@ -31,6 +33,7 @@ export async function removeRecordIf(
 /** False when somebody has written it anew meanwhile. Errors are those of the system calls. */
 export async function removeRecord(layout: Layout, path: string, ino: number): Promise<boolean> {
   const aside = layout.temporaryFile(randomUUID());
+  dropSuperseded(layout, path, recordTrashName(layout, path));
   if (!moveUnlessReplaced(path, aside, ino)) return false;
   await discard(aside);
   return true;

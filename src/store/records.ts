@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordDurability } from './durability.ts';
 import {
@@ -51,9 +52,8 @@ export function volumeRecords(
 ): Records {
   /** Takes it from the trash, when it is on its way out. Linking sets ctime, which renews the lease. */
   async function bringBack(path: string): Promise<void> {
-    for (const run of await calls.names(layout.trash)) {
+    for (const trashed of await inTrash(path)) {
       try {
-        const trashed = join(layout.trash, run, recordTrashName(layout, path));
         // As with blobs (trash.ts): a janitor that moves it again must see that somebody needs it.
         if (!(await calls.refresh(trashed, leases.now()))) continue;
         await calls.link(trashed, path);
@@ -62,6 +62,18 @@ export function volumeRecords(
         if (!isAbsent(error)) throw error;
       }
     }
+  }
+
+  /** Names of its file in the trash. Of several files the one used last: others are what it was before it was written anew. */
+  async function inTrash(path: string): Promise<string[]> {
+    const copies: { trashed: string; stats: Stats }[] = [];
+    for (const run of await calls.names(layout.trash)) {
+      const trashed = join(layout.trash, run, recordTrashName(layout, path));
+      const stats = await calls.stat(trashed);
+      if (stats !== undefined) copies.push({ trashed, stats });
+    }
+    copies.sort((one, other) => other.stats.mtimeMs - one.stats.mtimeMs);
+    return copies.filter(({ stats }) => stats.ino === copies[0]?.stats.ino).map(({ trashed }) => trashed);
   }
 
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {

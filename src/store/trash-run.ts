@@ -1,7 +1,9 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { orWithoutBallast } from './ballast.ts';
+import { isRecordTrashName } from './evictable.ts';
 import type { Layout } from './layout.ts';
+import { dropSuperseded } from './superseded.ts';
 import { isAbsent } from './volume-error.ts';
 
 /** Moves things into a run's folder of the trash. Blocks its thread. */
@@ -19,6 +21,7 @@ export function trashRun(layout: Layout, run: string): TrashRun {
   squeezed(() => mkdirSync(folder, { recursive: true }));
   return {
     move(path, trashName) {
+      if (isRecordTrashName(trashName)) dropSuperseded(layout, path, trashName);
       const to = join(folder, trashName);
       return squeezed(() => renameUnlessGone(path, to));
     },

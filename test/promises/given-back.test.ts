@@ -13,13 +13,17 @@ import type { FileCalls } from '../../src/store/file-calls.ts';
 import { type Layout, layoutOf, makeFolders } from '../../src/store/layout.ts';
 import { leaseMemory } from '../../src/store/lease-memory.ts';
 import { fileTimeLeases } from '../../src/store/leases.ts';
+import { removeRecordIf } from '../../src/store/record-removal.ts';
 import { volumeRecords } from '../../src/store/records.ts';
+import { trashRun } from '../../src/store/trash-run.ts';
 
 // A janitor looks at a file, is interrupted, and moves it although it was touched meanwhile. After the grace it gives
 // the file back. Whoever has looked in its place before that, and looks at the trash after it, finds it in neither.
 
 const minute = 60_000;
 const ages = { evictAgeMs: minute, restMs: 0 };
+/** Leases whose look at the trash comes after something has happened. */
+type LeasesWith = (happens: () => unknown) => ReturnType<typeof fileTimeLeases>;
 const done = () => Promise.resolve();
 
 void test('a blob is found that a janitor gives back between the look in its place and the one at the trash', async () => {
@@ -48,13 +52,65 @@ void test('the same goes for a record', async () => {
   });
 });
 
+// A janitor that is killed leaves what a record was in the trash, for a minute or until a server starts again.
+
+void test('what a record was before it was written anew does not come back when the record is evicted', async () => {
+  await withVolume(async (layout, leasesWith, calls) => {
+    const { path, trashName, records } = recordsOf(layout, leasesWith, calls);
+    moveOut(path, join(layout.trash, 'killed', trashName), 'old', 10 * minute);
+    writeAt(path, 'new', 5 * minute);
+    trashRun(layout, 'next').move(path, trashName);
+    emptyTrash(layout, 'next', ages, Date.now);
+    assert.equal(await records.read(path, 100), undefined);
+    assert.equal(await records.touch(path), false);
+  });
+});
+
+void test('nor when it is removed for good', async () => {
+  await withVolume(async (layout, leasesWith, calls) => {
+    const { path, trashName, records } = recordsOf(layout, leasesWith, calls);
+    moveOut(path, join(layout.trash, 'killed', trashName), 'old', 10 * minute);
+    writeAt(path, 'new', 5 * minute);
+    assert.equal(await removeRecordIf(layout, path, () => true), 'removed');
+    assert.equal(await records.read(path, 100), undefined);
+  });
+});
+
+void test('of a record that is in the trash twice, what was written last is found', async () => {
+  await withVolume(async (layout, leasesWith, calls) => {
+    const { path, trashName, records } = recordsOf(layout, leasesWith, calls);
+    // By janitors that looked at the old one, and were interrupted: whichever of the folders is listed first.
+    moveOut(path, join(layout.trash, 'a', trashName), 'old', 5 * minute);
+    moveOut(path, join(layout.trash, 'b', trashName), 'new', 0);
+    moveOut(path, join(layout.trash, 'c', trashName), 'old', 5 * minute);
+    assert.deepEqual(await records.read(path, 100), Buffer.from('new'));
+  });
+});
+
+function recordsOf(layout: Layout, leasesWith: LeasesWith, calls: FileCalls) {
+  const path = join(layout.referenceHeads, 'project', 'element', 'key');
+  const records = volumeRecords(
+    calls,
+    layout,
+    leasesWith(() => {}),
+    { syncRecord: done, syncName: done },
+  );
+  return { path, trashName: recordTrashName(layout, path), records };
+}
+
 /** As a janitor leaves a file that was touched between its look and its move. */
-function moveOut(home: string, trashed: string): void {
-  mkdirSync(dirname(home), { recursive: true });
+function moveOut(home: string, trashed: string, text = 'was', idleMs = 0): void {
+  writeAt(home, text, idleMs);
   mkdirSync(dirname(trashed), { recursive: true });
-  writeFileSync(home, 'was');
-  utimesSync(home, new Date(), new Date());
   renameSync(home, trashed);
+}
+
+/** A file that was touched so long ago last. */
+function writeAt(path: string, text: string, idleMs: number): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  const then = new Date(Date.now() - idleMs);
+  utimesSync(path, then, then);
 }
 
 function callsBeforeNames(calls: FileCalls, happens: () => unknown): FileCalls {
@@ -68,11 +124,7 @@ function callsBeforeNames(calls: FileCalls, happens: () => unknown): FileCalls {
 }
 
 async function withVolume(
-  work: (
-    layout: Layout,
-    leasesWith: (happens: () => unknown) => ReturnType<typeof fileTimeLeases>,
-    calls: FileCalls,
-  ) => Promise<void>,
+  work: (layout: Layout, leasesWith: LeasesWith, calls: FileCalls) => Promise<void>,
 ): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'weir-given-back-'));
   try {

@@ -23,6 +23,8 @@ import {
 
 const count = sized({ short: 20_000, long: 1_000_000 });
 const busyMs = sized({ short: 5_000, long: 60_000 });
+/** All files have to be looked at before one is moved. */
+const mostMeasuringMs = sized({ short: 90_000, long: 1_200_000 });
 const mostMemory = 200e6;
 const perRequest = 10_000;
 /** Of a file of eight bytes. */
@@ -55,7 +57,7 @@ void test(
         }
         // Removing half a million files takes many disks a quarter of an hour.
         for (const name of ['weir_eviction_moved_files_total', 'weir_scrubbed_blobs_total'])
-          await eventually(async () => (await scraped(weir.opsUrl, name)) > 0);
+          await eventually(async () => (await scraped(weir.opsUrl, name)) > 0, mostMeasuringMs);
         return {
           whileBusy: (await memoryOf(weir.pid)).peak,
           moved: await scraped(weir.opsUrl, 'weir_eviction_moved_files_total'),

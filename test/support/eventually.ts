@@ -1,7 +1,8 @@
-const patienceMs = 90_000;
-
 /** Waits until the condition holds; throws when it does not within a time that only a fault explains. */
-export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
+export async function eventually(
+  condition: () => Promise<boolean> | boolean,
+  patienceMs = 90_000,
+): Promise<void> {
   const deadline = Date.now() + patienceMs;
   while (Date.now() < deadline) {
     if (await condition()) return;
