@@ -44,6 +44,13 @@ function code(word: string): string {
   return `\`${word}\``;
 }
 
+/** Settings of one form whose default depends on something; `usually` says on what. */
+function dependentKind<T extends string | number>(unit: string, parse: (input: string) => T) {
+  const validator = makeValidator<T>(parse);
+  return (told: Pick<Told, 'usually' | 'desc'>): OptionalValidatorSpec<T> & Told =>
+    Object.assign(validator({ default: undefined }), { ...told, unit });
+}
+
 /** Where a listener is: `host:port`, `[ipv6]:port` or `unix:/absolute/path`. */
 function parseAddress(input: string): string {
   if (/^unix:\/.+$/.test(input)) return input;
@@ -83,10 +90,8 @@ function parseBytes(input: string): number {
 
 export const bytes = kind('bytes', parseBytes);
 
-/** Bytes that depend on the volume unless they are set; `usually` says how. */
-export function bytesByVolume(told: Pick<Told, 'usually' | 'desc'>): OptionalValidatorSpec<number> & Told {
-  return Object.assign(makeValidator<number>(parseBytes)({ default: undefined }), { ...told, unit: 'bytes' });
-}
+/** Bytes that depend on the volume unless they are set. */
+export const bytesByVolume = dependentKind('bytes', parseBytes);
 
 /** 0, for no limit, can be written in words. */
 export const byteLimit = kind('bytes', (input) => {

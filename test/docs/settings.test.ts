@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import type { Command } from 'commander';
+
+import { weirProgram } from '../../src/cli/program.ts';
 import { settings } from '../../src/config/config.ts';
 import { codeWords, page, pages, project, section, tableRows } from './documents.ts';
 
@@ -60,18 +63,23 @@ test("docs/settings.md has nginx's variables with their defaults", () => {
 });
 
 /** Variables of others that pages speak of: of Node, of clients, of our tests, of an example itself. */
-const ofOthers = [
-  'XDG_CACHE_HOME',
-  'NODE_EXTRA_CA_CERTS',
-  'CERTS',
-  'CERTS_DIR',
-  'WEIR_TEST_SEED',
-  'WEIR_TEST_SERVER',
-];
+const ofOthers = ['XDG_CACHE_HOME', 'NODE_EXTRA_CA_CERTS', 'CERTS', 'WEIR_TEST_SEED', 'WEIR_TEST_SERVER'];
+
+/** Variables that stand for options of commands. */
+function ofOptions({ options, commands }: Command): string[] {
+  return [...options.flatMap(({ envVar = [] }) => envVar), ...commands.flatMap(ofOptions)];
+}
+
 const ofClients = /^(?:RECC|CMAKE)_/;
 
 test('pages for users name no setting or variable that does not exist', () => {
-  const known = new Set([...Object.keys(settings), ...ofCompose.keys(), ...ofNginx.keys(), ...ofOthers]);
+  const known = new Set([
+    ...Object.keys(settings),
+    ...ofCompose.keys(),
+    ...ofNginx.keys(),
+    ...ofOptions(weirProgram()),
+    ...ofOthers,
+  ]);
   const found = pages
     .filter((path) => !/^(?:docs\/adr|CHANGELOG)/.test(path))
     .flatMap((path) => {
