@@ -74,10 +74,10 @@ function dry(command: Command): Command {
 function commandLines(line: string): string[][] {
   const words = line
     .replace(/(?:^| +)# .*$/, '')
-    .match(/'[^']*'|"[^"]*"|\$\(|&&|\d?[<>]+|[|;()…]|[^\s|;()<>…'"]+/g);
+    .match(/'[^']*'|"[^"]*"|\$\(|&&|\d?[<>]+|[|;()&…]|[^\s|;()<>&…'"]+/g);
   const commands: string[][] = [[]];
   for (const word of words ?? []) {
-    if (/^(?:\$\(|&&|[|;()])$/.test(word)) commands.push([]);
+    if (/^(?:\$\(|&&|[|;()&])$/.test(word)) commands.push([]);
     else if (word !== '…') commands.at(-1)?.push(word);
   }
   return commands.flatMap((command) => {
@@ -89,7 +89,7 @@ function commandLines(line: string): string[][] {
       (word, at) =>
         /(?:^|\/)(?:bin\/weir|dist\/cli\/weir\.js)$/.test(word) || (at === first && word === 'weir'),
     );
-    if (program === -1) return [];
+    if (program === -1 || program === plain.length - 1) return [];
     return [plain.slice(program + 1).map((word) => word.replaceAll(/^['"]|['"]$/g, ''))];
   });
 }

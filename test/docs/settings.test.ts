@@ -62,8 +62,17 @@ test("docs/settings.md has nginx's variables with their defaults", () => {
   for (const [name, value] of ofNginx) assert.equal(value, `\`${defaults.get(name)}\``, name);
 });
 
-/** Variables of others that pages speak of: of Node, of clients, of our tests, of an example itself. */
-const ofOthers = ['XDG_CACHE_HOME', 'NODE_EXTRA_CA_CERTS', 'CERTS', 'WEIR_TEST_SEED', 'WEIR_TEST_SERVER'];
+/** Variables of others that pages speak of: of systems, of our tests, of an example itself. */
+const ofOthers = [
+  'NAME',
+  'PATH',
+  'XDG_CACHE_HOME',
+  'NODE_EXTRA_CA_CERTS',
+  'COMPOSE_PROFILES',
+  'CERTS',
+  'WEIR_TEST_SEED',
+  'WEIR_TEST_SERVER',
+];
 
 /** Variables that stand for options of commands. */
 function ofOptions({ options, commands }: Command): string[] {
@@ -77,6 +86,7 @@ test('pages for users name no setting or variable that does not exist', () => {
     ...Object.keys(settings),
     ...ofCompose.keys(),
     ...ofNginx.keys(),
+    ...(page('nginx/reload-on-change.sh').match(/\bNGINX_[A-Z]+\b/g) ?? []),
     ...ofOptions(weirProgram()),
     ...ofOthers,
   ]);
