@@ -1,6 +1,6 @@
 import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { ConfigError, readConfig } from '../config.ts';
+import { ConfigError, readConfig } from '../config/config.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CopySource, CopyTarget } from '../copying/copy-ends.ts';

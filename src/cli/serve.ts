@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { App, AppOptions } from '../app.ts';
-import { type Config, ConfigError, readConfig, settings } from '../config.ts';
+import { type Config, ConfigError, readConfig, settings } from '../config/config.ts';
 import { type AccessRules, openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
@@ -192,6 +192,11 @@ function banner(config: Config, app: App): string {
 
 function settingsTable(): string {
   return Object.entries(settings)
-    .map(([name, { desc, default: value }]) => `  ${name.padEnd(22)} ${desc} [${value ?? ''}]`)
+    .map(([name, { desc, usually }]) => `  ${name.padEnd(22)} ${plain(desc)} [${plain(usually)}]`)
     .join('\n');
+}
+
+/** The page has the same texts, in Markdown. */
+function plain(text: string): string {
+  return text.replaceAll('`', '');
 }

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { settings } from '../config.ts';
+import { settings } from '../config/config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printable } from './figures.ts';
 import { scrapedMetrics } from './scraped-metrics.ts';

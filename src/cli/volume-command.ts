@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { settings } from '../config.ts';
+import { settings } from '../config/config.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';

@@ -9,6 +9,7 @@ import { allCached, assertBuilt, assertWarned, noneCached } from '../support/baz
 import { actionCount, contents } from '../support/bazel-workspace.ts';
 import { startSite, temporaryFolder } from '../support/bst-site.ts';
 import { blobPath } from '../support/bst-volume.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const behaviour = testWith('bazel', 'nginx');
@@ -20,7 +21,9 @@ behaviour('the pull port gives over https what was pushed over grpcs', async (t)
   const built = await user.outputs();
 
   await user.clean();
-  assertBuilt(await user.build(...overHttp(site.pull), readOnly), allCached);
+  await user.useConfiguration(asWritten('bazel', 'HTTP cache', { site }));
+  assertBuilt(await user.build(), allCached);
+  await user.useConfiguration('');
   assert.deepEqual(await user.outputs(), built);
 
   // Over HTTP nobody asks first what a server takes: each result is offered, and refused.

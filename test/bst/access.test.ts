@@ -9,19 +9,17 @@ import { assertOutcome, says } from '../support/bst-outcome.ts';
 import { bstProject, describeTree } from '../support/bst-project.ts';
 import { startSite, temporaryFolder } from '../support/bst-site.ts';
 import { references } from '../support/bst-volume.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const behaviour = testWith('buildstream', 'nginx');
 
 behaviour('1. a build is pushed over TLS by a user whose client certificate is on the list', async (t) => {
   const site = await startSite(t);
-  const { client } = await user(t, site.push);
-  assertOutcome(
-    await client('builder').then((bst) => bst.run('build', 'hello.bst')),
-    0,
-    says.built,
-    says.pushed,
-  );
+  const { client } = await user(t);
+  const builder = await client('builder');
+  await builder.useConfiguration(asWritten('buildstream-1', 'Push with a certificate', { site }));
+  assertOutcome(await builder.run('build', 'hello.bst'), 0, says.built, says.pushed);
   const [reference] = await references(site.volume);
   assert.match(reference ?? '', /^demo\/hello\/[0-9a-f]{64}$/);
 });
@@ -31,7 +29,8 @@ behaviour('2. an artifact is pulled from the pull port without any certificate',
   const { client, project } = await user(t, site.push);
   assertOutcome(await (await client('builder')).run('build', 'hello.bst'), 0, says.pushed);
 
-  const reader = await client('reader', site.pull);
+  const reader = await client('reader');
+  await reader.useConfiguration(asWritten('buildstream-1', 'Pull only', { site }));
   assertOutcome(await reader.run('pull', 'hello.bst'), 0, says.pulled);
   assert.deepEqual(
     await describeTree(await reader.checkout('hello.bst')),
@@ -100,13 +99,13 @@ behaviour('10. a closed port does not keep a build from going on', async (t) => 
 });
 
 /** What one user has: a project, and clients in homes of their own that use `remote` unless told otherwise. */
-async function user(t: TestContext, remote: Remote) {
+async function user(t: TestContext, remote?: Remote) {
   const folder = await temporaryFolder(t);
   const project = await bstProject(join(folder, 'project'), {
     hello: { files: { 'share/hello.txt': 'hello\n' } },
   });
   const client = (name: string, other = remote): Promise<BstClient> =>
-    bstClient(join(folder, name), project, [other]);
+    bstClient(join(folder, name), project, other === undefined ? [] : [other]);
   return { project, client };
 }
 

@@ -8,6 +8,7 @@ import { startSite } from '../support/bst-site.ts';
 import { assertBlobsWhole } from '../support/bst-volume.ts';
 import { says2 } from '../support/bst2-outcome.ts';
 import { workshop } from '../support/bst2-workshop.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const behaviour = testWith('buildstream2', 'nginx');
@@ -24,11 +25,13 @@ behaviour('an artifact is pushed with a certificate and pulled without one, what
     'var/empty': { emptyFolder: true },
     ...Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`many/${index}`, `${index}\n`])),
   });
-  const builder = await user('builder', { artifacts: [site.push] });
+  const builder = await user('builder', {});
+  await builder.useConfiguration(asWritten('buildstream-2', 'Push with a certificate', { site }));
   assertOutcome(await builder.run('build', 'hello.bst'), 0, says2.built, says2.pushed);
   await assertBlobsWhole(site.volume);
 
-  const reader = await user('reader', { artifacts: [site.pull] });
+  const reader = await user('reader', {});
+  await reader.useConfiguration(asWritten('buildstream-2', 'Pull only', { site }));
   assertOutcome(await reader.run('artifact', 'pull', 'hello.bst'), 0, says2.pulled);
   assert.deepEqual(
     await describeTree(await reader.checkout('hello.bst')),

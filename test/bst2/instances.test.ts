@@ -7,6 +7,7 @@ import { describeTree, pseudoRandomBytes } from '../support/bst-project.ts';
 import { startSite } from '../support/bst-site.ts';
 import { says2 } from '../support/bst2-outcome.ts';
 import { workshop } from '../support/bst2-workshop.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const behaviour = testWith('buildstream2', 'nginx');
@@ -15,7 +16,9 @@ behaviour('artifacts of an instance are pulled from it, and not seen in another'
   const site = await startSite(t);
   // Large enough to be uploaded and downloaded by a name that begins with that of the instance.
   const { user, project } = await workshop(t, { 'large.bin': pseudoRandomBytes('large', 9 * 1024 * 1024) });
-  const builder = await user('builder', { artifacts: [{ ...site.push, instanceName: 'team/main' }] });
+  const builder = await user('builder', {});
+  // Its instance is team/main.
+  await builder.useConfiguration(asWritten('buildstream-2', 'Instance names', { site }));
   assertOutcome(await builder.run('build', 'hello.bst'), 0, says2.pushed);
 
   for (const other of ['team', 'team/other', undefined]) {

@@ -6,7 +6,8 @@ import type { TestContext } from 'node:test';
 
 import { startSite, temporaryFolder } from '../support/bst-site.ts';
 import { blobPath, damage } from '../support/bst-volume.ts';
-import { compile, recc } from '../support/buildbox.ts';
+import { compile, compileAs, recc } from '../support/buildbox.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 
 const behaviour = testWith('buildbox', 'nginx');
@@ -15,10 +16,11 @@ behaviour('what one user compiled is taken from the cache by another, without a 
   const site = await startSite(t);
   const { sources } = await yard(t);
   const first = await sources('first');
-  assertCompiled(await compile(first, site.push), recc.miss, recc.stored);
+  const pushing = asWritten('recc', 'Push with a certificate', { site });
+  assertCompiled(await compileAs(first, pushing), recc.miss, recc.stored);
 
   const second = await sources('second');
-  assertCompiled(await compile(second, site.pull), recc.hit);
+  assertCompiled(await compileAs(second, asWritten('recc', 'Pull only', { site })), recc.hit);
   assert.deepEqual(await readFile(join(second, 'answer.o')), await readFile(join(first, 'answer.o')));
 });
 

@@ -10,7 +10,8 @@ import { writeEntries } from '../support/bst-project.ts';
 import { says2 } from '../support/bst2-outcome.ts';
 import { workshop } from '../support/bst2-workshop.ts';
 import type { Remote2 } from '../support/bst2.ts';
-import { compile, recc } from '../support/buildbox.ts';
+import { compile, compileAs, recc } from '../support/buildbox.ts';
+import { asWritten } from '../support/client-pages.ts';
 import { testWith } from '../support/real-parts.ts';
 import { newToken } from '../support/tokens.ts';
 
@@ -23,7 +24,9 @@ behaviour(
   'a token with the role push pushes without a certificate, one with the role pull pulls',
   async (t) => {
     const { user, port, site } = await tokenSite(t, { PULL_ACCESS: 'token' });
-    const builder = await user('builder', { artifacts: [await port('push', push.token)] });
+    const { accessToken: tokenFile = '' } = await port('push', push.token);
+    const builder = await user('builder', {});
+    await builder.useConfiguration(asWritten('buildstream-2', 'With a token', { site, tokenFile }));
     assertOutcome(await builder.run('build', 'hello.bst'), 0, says2.built, says2.pushed);
     const reader = await user('reader', { artifacts: [await port('pull', pull.token)] });
     assertOutcome(await reader.run('artifact', 'pull', 'hello.bst'), 0, says2.pulled);
@@ -53,11 +56,13 @@ behaviour('a token that may not push is refused with the reason, and the build g
 });
 
 behaviour('recc stores and finds an action with a token', async (t) => {
-  const { port, folder } = await tokenSite(t);
+  const { site, port, folder } = await tokenSite(t);
   const sources = { 'answer.c': 'int answer(void) { return 42; }\n' };
   await writeEntries(join(folder, 'first'), sources);
   await writeEntries(join(folder, 'second'), sources);
-  const stored = await compile(join(folder, 'first'), await port('push', push.token));
+  const { accessToken: tokenFile = '' } = await port('push', push.token);
+  const configuration = asWritten('recc', 'With a token', { site, tokenFile });
+  const stored = await compileAs(join(folder, 'first'), configuration);
   assert.match(stored.output, recc.stored);
   const found = await compile(join(folder, 'second'), await port('push', pull.token));
   assert.match(found.output, recc.hit);

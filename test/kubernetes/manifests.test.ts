@@ -2,7 +2,7 @@
 // it has to.
 import assert from 'node:assert/strict';
 
-import { readConfig, settings } from '../../src/config.ts';
+import { readConfig, settings } from '../../src/config/config.ts';
 import {
   containerOf,
   containersOf,

@@ -1,7 +1,7 @@
 // Bazel as a user runs it: with a home, a workspace, an output base and a server process of its own. Nothing is
 // fetched: the workspaces have no rules that Debian's package does not carry.
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -19,6 +19,8 @@ export interface Build extends Outcome {
 }
 
 export interface BazelClient {
+  /** What is in the workspace's .bazelrc from the next build on. */
+  useConfiguration(bazelrc: string): Promise<void>;
   /** Builds everything in the workspace. Rejects when it does not end in time: a client must never hang. */
   build(...flags: string[]): Promise<Build>;
   /** Loses everything that was built, so that the next build has to get it from somewhere. */
@@ -74,6 +76,7 @@ export async function bazelClient(t: TestContext, options: BazelOptions = {}): P
     }
   });
   return {
+    useConfiguration: (bazelrc) => writeFile(join(workspace, '.bazelrc'), bazelrc),
     async build(...flags) {
       const outcome = await run('build', ...buildFlags, ...flags, '//:all');
       return { ...outcome, actions: actionsOf(outcome.output) };

@@ -19,6 +19,8 @@ export interface BstClient {
   run(...args: string[]): Promise<Outcome>;
   /** Other caches from the next run on. */
   useRemotes(remotes: Remote[]): Promise<void>;
+  /** The same, as somebody writes it into buildstream.conf. */
+  useConfiguration(artifacts: string): Promise<void>;
   /** Loses everything that was built or pulled, so that the next run has to get it from somewhere. */
   forgetArtifacts(): Promise<void>;
   /** Folder with the files of an element that is in the local cache. */
@@ -33,9 +35,11 @@ export async function bstClient(home: string, project: string, remotes: Remote[]
   const cache = join(home, 'cache');
   let checkouts = 0;
 
-  const useRemotes = async (list: Remote[]): Promise<void> => {
-    await writeFile(configuration, configurationText(cache, list));
+  const folders = ['source', 'build', 'artifact', 'log'].map((kind) => `${kind}dir: ${join(cache, kind)}\n`);
+  const useConfiguration = async (artifacts: string): Promise<void> => {
+    await writeFile(configuration, folders.join('') + artifacts);
   };
+  const useRemotes = (list: Remote[]): Promise<void> => useConfiguration(artifactsText(list));
   const run = (...args: string[]): Promise<Outcome> => {
     const options = ['--no-colors', '--no-interactive', '--config', configuration];
     const env = { HOME: home, LANG: 'C.UTF-8', PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
@@ -47,6 +51,7 @@ export async function bstClient(home: string, project: string, remotes: Remote[]
   return {
     run,
     useRemotes,
+    useConfiguration,
     forgetArtifacts: () => rm(cache, { recursive: true, force: true }),
     async checkout(element) {
       const target = join(home, `checkout-${(checkouts += 1)}`);
@@ -57,7 +62,7 @@ export async function bstClient(home: string, project: string, remotes: Remote[]
   };
 }
 
-function configurationText(cache: string, remotes: Remote[]): string {
+function artifactsText(remotes: Remote[]): string {
   const keys: [field: string, value: (remote: Remote) => string | undefined][] = [
     ['push', (remote) => (remote.push === true ? 'true' : undefined)],
     ['server-cert', (remote) => remote.serverCert],
@@ -70,9 +75,5 @@ function configurationText(cache: string, remotes: Remote[]): string {
       value(remote) === undefined ? [] : [`  ${field}: ${value(remote)}`],
     ),
   ]);
-  return [
-    ...['source', 'build', 'artifact', 'log'].map((kind) => `${kind}dir: ${join(cache, kind)}`),
-    ...(entries.length === 0 ? [] : ['artifacts:', ...entries]),
-    '',
-  ].join('\n');
+  return entries.length === 0 ? '' : ['artifacts:', ...entries, ''].join('\n');
 }

@@ -27,6 +27,8 @@ export interface Bst2Client {
   run(...args: string[]): Promise<Outcome>;
   /** Other caches from the next run on. */
   useCaches(caches: Caches): Promise<void>;
+  /** The same, as somebody writes it into buildstream.conf. */
+  useConfiguration(caches: string): Promise<void>;
   /** Loses everything that was built or pulled, so that the next run has to get it from somewhere. */
   forgetEverything(): Promise<void>;
   /** Folder with the files of an element that is in the local cache. */
@@ -41,9 +43,10 @@ export async function bst2Client(home: string, project: string, caches: Caches):
   const cache = join(home, 'cache');
   let checkouts = 0;
 
-  const useCaches = async (wanted: Caches): Promise<void> => {
-    await writeFile(configuration, configurationText(home, wanted));
+  const useConfiguration = async (text: string): Promise<void> => {
+    await writeFile(configuration, `${ownSettings(home)}${text}`);
   };
+  const useCaches = (wanted: Caches): Promise<void> => useConfiguration(cachesText(wanted));
   const run = async (...args: string[]): Promise<Outcome> => {
     const options = ['--no-colors', '--no-interactive', '--config', configuration];
     const [program, ...command] = inSid(project, ['/usr/bin/bst', ...options, ...args]);
@@ -56,6 +59,7 @@ export async function bst2Client(home: string, project: string, caches: Caches):
   return {
     run,
     useCaches,
+    useConfiguration,
     forgetEverything: () => rm(cache, { recursive: true, force: true }),
     async checkout(element) {
       const target = join(home, `checkout-${(checkouts += 1)}`);
@@ -66,22 +70,33 @@ export async function bst2Client(home: string, project: string, caches: Caches):
   };
 }
 
-function configurationText(home: string, { artifacts = [], sources = [] }: Caches): string {
+/** Where everything of this user is, and how much of it. */
+function ownSettings(home: string): string {
   const folders = {
     cachedir: 'cache',
     sourcedir: 'cache/sources',
     logdir: 'logs',
     workspacedir: 'workspaces',
   };
-  const configuration = {
+  return yaml({
     ...Object.fromEntries(Object.entries(folders).map(([key, name]) => [key, join(home, name)])),
     // A test machine may have little room.
     cache: { quota: '10G', 'reserved-disk-space': '1M' },
+  });
+}
+
+function cachesText({ artifacts = [], sources = [] }: Caches): string {
+  return yaml({
     artifacts: { servers: artifacts.map(serverEntry) },
     'source-caches': { servers: sources.map(serverEntry) },
-  };
-  // YAML takes JSON.
-  return `${JSON.stringify(configuration, undefined, 2)}\n`;
+  });
+}
+
+/** A line for each key. YAML takes JSON. */
+function yaml(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+    .join('');
 }
 
 function serverEntry(remote: Remote2) {

@@ -1,5 +1,5 @@
 // The small clients of BuildBox: recc, which compiles through a cache, and casupload and casdownload.
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { runBounded } from './bst-process.ts';
@@ -8,6 +8,8 @@ import type { Remote2 } from './bst2.ts';
 import { inSid } from './debian-sid.ts';
 
 const longestRun = 120_000;
+
+const compilation = ['/usr/bin/recc', '/usr/bin/gcc', '-c', 'answer.c', '-o', 'answer.o'];
 
 /** Compiles answer.c of a folder to answer.o through a cache. */
 export function compile(folder: string, remote: Remote2): Promise<Outcome> {
@@ -25,8 +27,14 @@ export function compile(folder: string, remote: Remote2): Promise<Outcome> {
     RECC_CACHE_UPLOAD_LOCAL_BUILD: '1',
   };
   const given = Object.entries(settings).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const command = ['/usr/bin/recc', '/usr/bin/gcc', '-c', 'answer.c', '-o', 'answer.o'];
-  return run(folder, command, Object.fromEntries(given));
+  return run(folder, compilation, Object.fromEntries(given));
+}
+
+/** The same, with what somebody writes into the folder's recc/recc.conf. */
+export async function compileAs(folder: string, configuration: string): Promise<Outcome> {
+  await mkdir(join(folder, 'recc'));
+  await writeFile(join(folder, 'recc', 'recc.conf'), configuration);
+  return run(folder, compilation, { RECC_LOG_LEVEL: 'info' });
 }
 
 // The words of recc.
