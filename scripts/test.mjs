@@ -51,9 +51,9 @@ await run([
   ...stripTypes,
   '--test',
   ...(options.some((option) => option.startsWith('--test-reporter')) ? [] : ['--test-reporter=spec']),
-  // The suites wait for other processes more than they compute; one at a time would leave a small machine idle.
-  `--test-concurrency=${long ? 1 : Math.max(2, availableParallelism() - 1)}`,
-  `--test-timeout=${long ? 4 * 3_600_000 : 600_000}`,
+  // The suites wait for other processes more than they compute; two at a time left a third of two cores idle.
+  `--test-concurrency=${long ? 1 : availableParallelism() + 1}`,
+  `--test-timeout=${long ? 4 * 3_600_000 : 1_200_000}`,
   ...options,
   ...files,
 ]);
