@@ -6,6 +6,7 @@ import { duCommand } from './du.ts';
 import { fsckCommand } from './fsck.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { lsCommand } from './ls.ts';
+import { nginxConfigCommand } from './nginx-config.ts';
 import { pinCommand, unpinCommand } from './pin.ts';
 import { purgeCommand } from './purge.ts';
 import { serveCommand } from './serve.ts';
@@ -33,6 +34,7 @@ export function weirProgram(): Command {
     .addCommand(purgeCommand())
     .addCommand(cpCommand())
     .addCommand(fsckCommand())
+    .addCommand(nginxConfigCommand())
     .addCommand(healthcheckCommand())
     .addCommand(completionCommand());
 }

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { nginxConfiguration } from '../../src/cli/nginx-configuration.ts';
 import { newClient, newServerPair } from '../support/certificates.ts';
 import type { TestPair } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,7 +14,6 @@ import { ask } from '../support/http-cache.ts';
 import { containerOf, environmentOf } from '../support/kubernetes-objects.ts';
 import { rendered } from '../support/kustomize.ts';
 import { nginxImageVariables } from '../support/nginx-image.ts';
-import { renderTemplates } from '../support/nginx.ts';
 import { pod } from '../support/pod.ts';
 import { testWith } from '../support/real-parts.ts';
 
@@ -61,7 +61,8 @@ testWith('kubernetes-tools', 'bubblewrap', 'nginx')(
       NGINX_ACCESS_LOG: '/run/nginx/access.log weir_json',
       NGINX_ERROR_LOG: '/run/nginx/error.log notice',
     };
-    await renderTemplates(running.pathOf('nginx-run'), environment);
+    const configuration = await nginxConfiguration(environment);
+    writeFileSync(join(running.pathOf('nginx-run'), 'nginx.conf'), configuration);
     const become = `sh nginx/reload-on-change.sh & exec nginx -c /run/nginx/nginx.conf -g 'daemon off;'`;
     const nginx = running.start('nginx', { command: ['sh', '-c', become], environment });
 

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { initCertificates } from '../../src/certs/init-certificates.ts';
 import { syncCertificates } from '../../src/certs/sync-certificates.ts';
 import { watchCertificates } from '../../src/certs/watch-certificates.ts';
+import { nginxConfiguration } from '../../src/cli/nginx-configuration.ts';
 import { freePorts } from './free-ports.ts';
 import { findCommand } from './real-parts.ts';
 
@@ -132,7 +133,7 @@ interface Folders {
 async function startOnFreePorts(options: NginxOptions, folders: Folders) {
   for (let attempt = 1; ; attempt++) {
     const [pullPort = 0, pushPort = 0] = await freePorts(2);
-    await renderTemplates(dirname(folders.config), {
+    const configuration = await nginxConfiguration({
       NGINX_WORKERS: '2',
       NGINX_STREAM_TIMEOUT: '1h',
       NGINX_PULL_LISTEN: `127.0.0.1:${pullPort}`,
@@ -145,6 +146,7 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
       NGINX_ACCESS_LOG: `${folders.run}/access.log weir_json`,
       NGINX_ERROR_LOG: `${folders.run}/error.log info`,
     });
+    await writeFile(folders.config, configuration);
     // Run by root, workers would become `nobody` and could not open the sockets.
     const globals = `daemon off; ${process.getuid?.() === 0 ? 'user root;' : ''}`;
     const nginx = spawn(nginxCommand(), ['-c', folders.config, '-g', globals], {
@@ -165,20 +167,6 @@ async function startOnFreePorts(options: NginxOptions, folders: Folders) {
     if (attempt === 3 || !words.includes('Address already in use')) {
       throw new Error(`nginx does not start: ${words}`);
     }
-  }
-}
-
-/** What the official image's entrypoint does: NAME.template becomes NAME in the folder, with the variables filled in. */
-export async function renderTemplates(folder: string, variables: Record<string, string>): Promise<void> {
-  const templates = join(nginxFolder, 'templates');
-  for (const name of await readdir(templates)) {
-    const text = await readFile(join(templates, name), 'utf8');
-    const rendered = text.replaceAll(/\$\{(NGINX_[A-Z_]+)\}/g, (whole, variable: string) => {
-      const value = variables[variable];
-      if (value === undefined) throw new Error(`${name} uses ${whole}, which has no value here`);
-      return value;
-    });
-    await writeFile(join(folder, name.replace(/\.template$/, '')), rendered);
   }
 }
 

@@ -40,6 +40,7 @@ const realParts = [
     present: () => python('import buildstream._protos'),
   },
   { name: 'nginx', packages: ['nginx'], present: () => has('nginx') },
+  { name: 'systemd', packages: ['systemd'], present: () => has('systemd') && has('systemd-analyze') },
   // The fonts are for the pictures that people look at.
   { name: 'chromium', packages: ['chromium', 'fonts-dejavu-core'], present: () => has('chromium') },
   { name: 'curl', packages: ['curl'], present: () => has('curl') },
