@@ -229,7 +229,7 @@ async function fillVolume(site: ComposeSite): Promise<void> {
   const pusher = site.patientClient('push', await alice(site));
   let newest: Acknowledged | undefined;
   await eventually(async () => {
-    for (let count = 0; count < 20; count++)
+    for (let count = 0; count < 5; count++)
       newest = await push(pusher, `project/element/${randomBlob(8).digest.hash}`);
     return !(await holdsFirst());
   });
