@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { appendFile, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fencedBlocks, section } from '../docs/documents.ts';
 import { type ShownExpression, shownExpressions } from '../monitoring/dashboard.ts';
@@ -16,34 +16,38 @@ import { eventually } from '../support/eventually.ts';
 import { ask, gradleKey } from '../support/http-cache.ts';
 import { textOf } from '../support/page-text.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
+import { testWith } from '../support/real-parts.ts';
 import { pageFrom } from '../support/status-pages.ts';
 import { SteadyPusher } from '../support/steady-pusher.ts';
 import { failure, findMissing, randomBlob } from '../support/wire.ts';
 
-void test('a new operator’s path, from the documentation alone', { timeout: 590_000 }, async (t) => {
+// The users' own command makes their pairs with it.
+const test = testWith('openssl');
+
+test('a new operator’s path, from the documentation alone', walked, { timeout: 590_000 });
+
+async function walked(t: TestContext): Promise<void> {
   const daemon = await docker();
   if (typeof daemon === 'string') {
     if (process.env['CI'] === 'true') throw new Error(daemon);
     t.skip(daemon);
     return;
   }
-  const site = await ComposeSite.clone();
-  let passed = false;
+  let site: ComposeSite | undefined;
   try {
-    await walk(t, site);
-    passed = true;
+    site = await ComposeSite.clone();
+    if (!(await walk(t, site))) t.diagnostic(await site.logs());
   } finally {
-    if (!passed) t.diagnostic(await site.logs());
-    await site.remove();
+    await site?.remove();
     await daemon.release();
   }
-});
+}
 
-async function walk(t: TestContext, site: ComposeSite): Promise<void> {
+/** False when a step has failed: those after it are left out, since each begins where the one before has ended. */
+async function walk(t: TestContext, site: ComposeSite): Promise<boolean> {
   let stopped = false;
   const step = async (name: string, steps: (site: ComposeSite, t: TestContext) => Promise<void>) => {
     await t.test(name, async (t) => {
-      // Each step begins where the one before has ended.
       if (stopped) return t.skip('a step before it failed');
       stopped = true;
       await steps(site, t);
@@ -58,13 +62,14 @@ async function walk(t: TestContext, site: ComposeSite): Promise<void> {
   await step('rotate the server’s certificate: new connections see it, a push goes on', rotateCertificate);
   await step('upgrade with pushes running: none fails that is tried again, all is kept', upgrade);
   await step('fill the volume: what was used longest ago goes, and is simply not cached', fillVolume);
+  return !stopped;
 }
 
 const first = async (site: ComposeSite) => await pairOf(site.certs, 'client');
 const alice = async (site: ComposeSite) => await pairOf(join(site.folder, 'alice'), 'alice');
 
 async function composeUp(site: ComposeSite): Promise<void> {
-  await site.start('docker compose up');
+  await site.start();
   for (const file of ['server.key', 'client.key', 'server.crt', 'client.crt', 'authorized.crt']) {
     const { mode, uid, gid } = await stat(join(site.certs, file));
     assert.equal((mode & 0o777).toString(8), file.endsWith('.key') ? '600' : '644', file);

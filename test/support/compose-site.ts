@@ -83,12 +83,12 @@ export class ComposeSite {
     await this.git(upstream, 'commit', '--quiet', '--message', message);
   }
 
-  /** The first start, by this command. Ports that somebody else was faster to take are chosen anew. */
-  async start(command: string): Promise<void> {
+  /** The first start. Ports that somebody else was faster to take are chosen anew. */
+  async start(): Promise<void> {
     for (let tries = 1; ; tries++) {
       await this.#chooseVariables();
       try {
-        await this.sh(command);
+        await this.documented('README.md', 'docker compose up');
         break;
       } catch (error) {
         if (tries < startTries && String(error).includes('already')) {
