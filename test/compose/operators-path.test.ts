@@ -113,9 +113,9 @@ async function addSecondUser(site: ComposeSite): Promise<void> {
   assert.deepEqual(await started(), before);
 }
 
-async function revokeFirst(site: ComposeSite): Promise<void> {
+async function revokeFirst(site: ComposeSite, t: TestContext): Promise<void> {
   const [revoked, other] = [await first(site), await alice(site)];
-  const uploads = [await uploadUnderWay(site, revoked), await uploadUnderWay(site, other)];
+  const uploads = [await uploadUnderWay(t, site, revoked), await uploadUnderWay(t, site, other)];
   await site.documented(
     'docs/certificates.md',
     'docker compose exec certs node dist/cli/weir.js certs revoke alice',
@@ -214,7 +214,7 @@ async function lookAtGrafana(site: ComposeSite): Promise<void> {
   assert.equal(answer.data.result[0]?.value[1], '1');
 }
 
-async function fillVolume(site: ComposeSite): Promise<void> {
+async function fillVolume(site: ComposeSite, t: TestContext): Promise<void> {
   // Whoever asked for the first push would use it. The list is looked at without a trace.
   const holdsFirst = async () => {
     const listed = await site.documented('README.md', 'docker compose exec weir node dist/cli/weir.js ls', {
@@ -232,6 +232,7 @@ async function fillVolume(site: ComposeSite): Promise<void> {
   await site.documented('README.md', 'docker compose up -d');
   await site.healthy();
   const pusher = site.patientClient('push', await alice(site));
+  t.after(() => pusher.close());
   const pushOne = async () => await push(pusher, `project/element/${randomBlob(8).digest.hash}`);
   await eventually(async () => {
     // One may be refused while room is being made.
@@ -239,7 +240,6 @@ async function fillVolume(site: ComposeSite): Promise<void> {
     return !(await holdsFirst());
   });
   await pullOnce(site, await pushOne());
-  pusher.close();
   const clients = site.clients('pull');
   const asked = clients.references.getReference({ instanceName: '', key: firstKey });
   assert.equal((await failure(asked)).status, 'NOT_FOUND');
@@ -251,12 +251,12 @@ async function fillVolume(site: ComposeSite): Promise<void> {
   assert.ok(await shown(site, 'weir_evicted_blobs_total > 0'));
 }
 
-async function rotateCertificate(site: ComposeSite): Promise<void> {
+async function rotateCertificate(site: ComposeSite, t: TestContext): Promise<void> {
   const page = await readFile(join(site.checkout, 'docs/certificates.md'), 'utf8');
   const [block = ''] = fencedBlocks(section(page, "Change the server's certificate"), 'sh');
   const [make = '', both = '', putInPlace = '', ...more] = block.trim().split('\n');
   assert.deepEqual(more, []);
-  const upload = await uploadUnderWay(site, await alice(site));
+  const upload = await uploadUnderWay(t, site, await alice(site));
   await site.sh(make);
   await site.sh(both);
   site.trustServer(await readFile(join(site.certs, 'next/server-cert.crt'), 'utf8'));
@@ -282,6 +282,7 @@ async function upgrade(site: ComposeSite, t: TestContext): Promise<void> {
   const pushers = ['one', 'two'].map(
     (name) => new SteadyPusher(site.patientClient('push', pair), `upgrade/${name}`),
   );
+  t.after(async () => await Promise.allSettled(pushers.map((pusher) => pusher.stop())));
   await Promise.all(pushers.map((pusher) => pusher.advanced()));
   await site.documented('docs/upgrades.md', 'git pull && docker compose up --build -d');
   await site.healthy();

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { type Acknowledged, pull, push } from './acknowledged.ts';
 import type { ClientPair, ComposeSite } from './compose-site.ts';
 import { failure, randomBlob } from './wire.ts';
@@ -43,23 +44,32 @@ export async function refusal(site: ComposeSite, pair?: ClientPair, listener: 'p
   }
 }
 
-/** An upload that has begun and waits; `end` lets it go on, and resolves when all of it is there. */
+/**
+ * An upload that has begun and waits; `end` lets it go on, and resolves when all of it is there and nothing had to be tried
+ * again. It ends with the test in any case.
+ */
 export async function uploadUnderWay(
+  t: TestContext,
   site: ComposeSite,
   pair: ClientPair,
 ): Promise<{ end: () => Promise<void> }> {
   const client = site.patientClient('push', pair);
   const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  t.after(() => {
+    goOn.resolve();
+    client.close();
+  });
   const finished = client.upload(randomBlob(1_000_000), async () => {
     begun.resolve();
     await goOn.promise;
   });
+  // Looked at in end(); until then a failure must not count as unhandled.
+  finished.catch(() => {});
   await Promise.race([begun.promise, finished]);
   return {
     async end() {
       goOn.resolve();
       await finished;
-      client.close();
       assert.equal(client.experience.repeated, 0, 'it was not cut');
     },
   };
