@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import { listFileName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
-import { writeNew } from './owned-files.ts';
+import { makeFolder, writeNew } from './owned-files.ts';
 import { serverFiles } from './server-pair.ts';
 
 /** Names of the first client's files: those of the seed's page. */
@@ -14,6 +14,8 @@ export interface InitOptions {
   folder: string;
   /** Host names and addresses in the server's certificate; the first becomes its common name. */
   names: readonly string[];
+  /** Makes no client's pair and no list, whatever is there. */
+  serverOnly?: boolean;
   now?: () => Date;
 }
 
@@ -42,8 +44,9 @@ export function validFor(days: number, now: Date): { notBefore: Date; notAfter: 
  * Rejects with IncompletePairError where a certificate is there without its key.
  */
 export async function initCertificates(options: InitOptions): Promise<string[]> {
-  const { folder, names } = options;
-  await mkdir(folder, { recursive: true });
+  const { folder, names, serverOnly = false } = options;
+  await mkdir(dirname(folder), { recursive: true });
+  await makeFolder(folder);
   const now = options.now?.() ?? new Date();
   // A library that only those who make certificates have to load.
   const { signedCertificate } = await import('./certificate.ts');
@@ -51,6 +54,7 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
   const made = await makePair(folder, serverFiles, (key) =>
     signedCertificate({ commonName: names[0] ?? 'localhost', purpose: 'server', names, key, ...validity }),
   );
+  if (serverOnly) return made;
   const { lists } = await readCertificateFolder(folder);
   // Whoever brings a list has clients; one more pair that is not on it would only confuse.
   if (lists.length > 0) return made;

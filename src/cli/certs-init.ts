@@ -22,13 +22,18 @@ export function initCommand(): Command {
         .argParser(collectNames)
         .env('WEIR_NAMES'),
     )
+    .option('--server-only', 'make a server pair alone, as for a change of the one in use')
     .action(runInit);
 }
 
-async function runInit(options: { dir: string; name?: string[] }): Promise<void> {
+async function runInit(options: { dir: string; name?: string[]; serverOnly?: boolean }): Promise<void> {
   const names = [...new Set([...(options.name ?? []), hostname(), ...everyServersNames])];
   try {
-    const made = await initCertificates({ folder: options.dir, names });
+    const made = await initCertificates({
+      folder: options.dir,
+      names,
+      serverOnly: options.serverOnly === true,
+    });
     for (const file of made) console.log(`made ${file}`);
     if (made.includes('server.crt')) console.log(`server.crt is for ${names.join(', ')}`);
     if (made.length === 0) console.log(`nothing to do: ${resolve(options.dir)} has all it needs`);

@@ -14,6 +14,7 @@ const knownTools = [
   'remotetool',
   'sccache',
   'siso',
+  'weir',
 ] as const;
 
 /** Other names that they send. */

@@ -11,7 +11,14 @@ import { type ArtifactServer, startArtifactServer } from '../support/bst-artifac
 import { assertOutcome, says } from '../support/bst-outcome.ts';
 import { bstProject, pseudoRandomBytes } from '../support/bst-project.ts';
 import { temporaryFolder } from '../support/bst-site.ts';
-import { assertBlobsWhole, assertReferencesWhole, referencePath, references } from '../support/bst-volume.ts';
+import {
+  assertBlobsWhole,
+  assertReferencesWhole,
+  blobPath,
+  damage,
+  referencePath,
+  references,
+} from '../support/bst-volume.ts';
 import { copied, copySite, startCopy } from '../support/cp.ts';
 import { testWith } from '../support/real-parts.ts';
 
@@ -103,6 +110,20 @@ behaviour('what a bst-artifact-server serves is copied by the names that bst sho
   assert.deepEqual(report.names, { copied: 2, present: 0, skipped: 0, failed: 0 });
   await assertPulls(old, 'reader', to.weir.pullAddress);
 });
+
+behaviour(
+  'what a bst-artifact-server has damaged, and serves all the same, is skipped and told',
+  async (t) => {
+    const old = await oldCache(t);
+    const to = await copySite(t);
+    // One that is read in a batch, and one by itself.
+    for (const text of ['what it stands on\n', pseudoRandomBytes('copied', 3_000_000)])
+      await damage.corrupt(blobPath(old.volume, text));
+    const report = await copied(t, 1, [`http://127.0.0.1:${old.server.port}`, to.pushUrl, ...old.names]);
+    assert.deepEqual(report.names, { copied: 0, present: 0, skipped: old.names.length, failed: 0 });
+    assert.deepEqual(await references(to.weir.volume), []);
+  },
+);
 
 behaviour('Weir is copied to a bst-artifact-server, and to a directory that one serves', async (t) => {
   const old = await oldCache(t);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { access, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, chown, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -135,6 +135,19 @@ for (const { what, keep, made } of partly) {
     }
   });
 }
+
+void test('a server pair alone, in a folder of its own that belongs to whoever owns the one around it', async (t) => {
+  const around = await newFolder(t);
+  const { uid, gid } = process.getuid?.() === 0 ? { uid: 4321, gid: 4321 } : await stat(around);
+  await chown(around, uid, gid);
+  const folder = join(around, 'next');
+  assert.deepEqual(await initCertificates({ folder, names, serverOnly: true }), ['server.key', 'server.crt']);
+  assert.deepEqual((await readdir(folder)).sort(), ['server.crt', 'server.key']);
+  for (const path of [folder, join(folder, 'server.key'), join(folder, 'server.crt')]) {
+    const found = await stat(path);
+    assert.deepEqual([found.uid, found.gid], [uid, gid], path);
+  }
+});
 
 void test('a server certificate without its key is reported, and stays', async (t) => {
   const folder = await newFolder(t);

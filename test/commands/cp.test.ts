@@ -32,6 +32,20 @@ void test('between servers, each kind of name goes with all that it leads to, an
   await assertPullable(to.pull, things);
 });
 
+void test('the metrics of both servers tell a copy from what builds ask for', async (t) => {
+  const { things, ...from } = await source();
+  const to = await copySite(t);
+  await copied(t, 0, [from.pullUrl, to.pushUrl, ...things.refs]);
+  for (const { opsUrl } of [from.weir, to.weir]) {
+    const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
+    const looked = [...metrics.matchAll(/^weir_lookups_total\{.*tool="weir".*\} (\d+)$/gm)];
+    assert.ok(looked.some(([, count]) => Number(count) > 0));
+  }
+  const text = await (await fetch(`${to.weir.opsUrl}/metrics`)).text();
+  const others = [...text.matchAll(/^weir_lookups_total\{.*tool="(?!weir)\w+".*\} [1-9]\d*$/gm)];
+  assert.deepEqual(others, []);
+});
+
 void test('names come from a list too, and go to another instance', async (t) => {
   const { things, ...from } = await source();
   const to = await copySite(t);

@@ -47,11 +47,11 @@ test('no tracked file has a path of one machine or the host of a registry', (t) 
   assert.deepEqual(found, []);
 });
 
-/** Relative links outside of code, as path and anchor. */
+/** Relative links and pictures outside of code, as path and anchor. */
 function links(text: string): [target: string, anchor: string | undefined][] {
   const prose = text.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map(([, link = '']) => link)
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"\s]+)"/g)]
+    .map(([, link, source = '']) => link ?? source)
     .filter((link) => !/^[a-z]+:/.test(link))
     .map((link) => {
       const [target = '', anchor] = link.split('#');

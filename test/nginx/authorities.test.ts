@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ChannelCredentials } from '@grpc/grpc-js';
+import { ClientError, Status } from 'nice-grpc';
 import { eventually } from '../support/eventually.ts';
 import { authorize, newClient, newOpensslClient, type TestPair } from '../support/certificates.ts';
 import { newAuthority, newRevocationList } from '../support/authorities.ts';
 import { testWith } from '../support/real-parts.ts';
 import { type CacheSite, cas, startSite } from './cache-site.ts';
-import { randomBlob } from '../support/wire.ts';
+import { sampleTree } from '../support/trees.ts';
+import { clientsAt, putBatch, randomBlob } from '../support/wire.ts';
 
 const test = testWith('nginx');
 
@@ -16,6 +19,11 @@ async function put(site: CacheSite, pair: TestPair): Promise<{ status: number; s
   const blob = randomBlob(100);
   const { status, body } = await site.ask('PUT', 'push', cas(blob), { pair, body: blob.data });
   return { status, said: body.toString() };
+}
+
+function credentialsOf({ trusted }: CacheSite, pair: TestPair): ChannelCredentials {
+  const own = [pair.keyPem, pair.certificatePem].map((text) => Buffer.from(text)) as [Buffer, Buffer];
+  return ChannelCredentials.createSsl(Buffer.from(trusted), ...own);
 }
 
 async function untilRefused(site: CacheSite, pair: TestPair, message: RegExp): Promise<void> {
@@ -48,7 +56,6 @@ test('whoever an authority has signed may push, and so may who is on the list; n
   const { site, ada, bob } = await siteWithAuthority(t);
   await untilTaken(site, bob);
   await untilTaken(site, site.client);
-  // Over gRPC too, with the name that the certificate has.
   const other = await newAuthority('other');
   const stranger = await newClient(site.certsDir, 'stranger', { issuer: other });
   const refused = await put(site, stranger);
@@ -66,6 +73,31 @@ test('an authority’s revocation is effective within seconds, for that certific
   await writeFile(join(folder, 'corp.crl'), await newRevocationList(corp, [ada]));
   await untilRefused(site, ada, /was revoked/);
   for (const pair of [bob, site.client]) assert.equal((await put(site, pair)).status, 200);
+});
+
+test('pushes over gRPC go by the same: signed, revoked, and on the list', async (t) => {
+  const { site, folder, corp, ada, bob } = await siteWithAuthority(t);
+  const tree = sampleTree();
+  const pushedBy = async (pair: TestPair) => {
+    const clients = clientsAt(`localhost:${site.nginx.pushPort}`, credentialsOf(site, pair));
+    try {
+      await putBatch(clients, tree.blobs);
+      const named = { instanceName: '', keys: [`project/element/${pair.commonName}`] };
+      await clients.references.updateReference({ ...named, digest: tree.root.digest });
+      return 'taken';
+    } catch (error) {
+      if (error instanceof ClientError) return `${Status[error.code]}: ${error.details}`;
+      throw error;
+    } finally {
+      clients.close();
+    }
+  };
+  assert.equal(await pushedBy(ada), 'taken');
+  await writeFile(join(folder, 'corp.crl'), await newRevocationList(corp, [ada]));
+  await untilRefused(site, ada, /was revoked/);
+  assert.match(await pushedBy(ada), /^UNAUTHENTICATED: .*was revoked/);
+  assert.equal(await pushedBy(bob), 'taken');
+  assert.equal(await pushedBy(site.client), 'taken');
 });
 
 test('an expired revocation list lets in nobody that its authority has signed, and everybody on the list', async (t) => {

@@ -1,28 +1,19 @@
 // R13: servers are replaced and certificates exchanged under load, and no build notices.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { type Acknowledged, pull, push } from '../support/acknowledged.ts';
 import type { CacheClient } from '../support/cache-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { figure, seededRandom, sized } from '../support/promise-size.ts';
 import { testWith } from '../support/real-parts.ts';
 import { type RollingSite, startRollingSite } from '../support/rolling-site.ts';
-import { directoryBlob } from '../support/trees.ts';
-import { type Blob, findMissing, putBatch, randomBlob } from '../support/wire.ts';
+import { type Blob, findMissing, randomBlob } from '../support/wire.ts';
 
 const rounds = sized({ short: 2, long: 60 });
 /** From the beginning of a round to that of the next, at least. */
 const everyMs = sized({ short: 0, long: 5000 });
 /** Between what one client does and what it does next: builds do other things too. */
 const pauseMs = 30;
-
-/** What was acknowledged: from then on it has to be there. */
-interface Acknowledged {
-  readonly key: string;
-  readonly root: Digest;
-  readonly files: readonly Digest[];
-}
 
 const test = testWith('nginx');
 
@@ -135,27 +126,6 @@ function addTo(sum: CacheClient['experience'], more: CacheClient['experience']):
   sum.repeated += more.repeated;
   sum.resumed += more.resumed;
   sum.mostTries = Math.max(sum.mostTries, more.mostTries);
-}
-
-async function push(client: CacheClient, key: string): Promise<Acknowledged> {
-  const [small, large] = [randomBlob(3000), randomBlob(700_000)];
-  const root = directoryBlob({ small, large });
-  await client.call(async (clients) => await putBatch(clients, [small, root]));
-  await client.upload(large);
-  const request = { instanceName: '', keys: [key], digest: root.digest };
-  await client.call(async ({ references }) => await references.updateReference(request));
-  return { key, root: root.digest, files: [small.digest, large.digest] };
-}
-
-async function pull(client: CacheClient, { key, root, files }: Acknowledged): Promise<void> {
-  const { digest } = await client.call(
-    async ({ references }) => await references.getReference({ instanceName: '', key }),
-  );
-  assert.deepEqual(digest, root);
-  for (const each of [root, ...files]) {
-    const data = await client.download({ digest: each, data: Buffer.of() });
-    assert.equal(createHash('sha256').update(data).digest('hex'), each.hash);
-  }
 }
 
 async function overHttp({ ca, pair, pushUrl, pullUrl }: RollingSite, client: CacheClient): Promise<void> {

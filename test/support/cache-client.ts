@@ -6,9 +6,10 @@ import { ClientError, Status } from 'nice-grpc';
 import { type HttpAnswer, ask, type HttpQuestion } from './http-cache.ts';
 import { type Blob, type Clients, clientsAt, downloadName, read, uploadName, writeRequests } from './wire.ts';
 
-/** How often a call is tried, and how long a client waits in between: a second, and twice as long each time. */
-const mostTries = 7;
+/** How often a call is tried, and how long a client waits in between: a second, and twice as long each time, up to ten. */
+const mostTries = 20;
 const firstDelayMs = 1000;
+const longestDelayMs = 10_000;
 
 /** What a client went through. */
 export interface Experience {
@@ -80,7 +81,7 @@ export class CacheClient {
       } catch (error) {
         if (!isNotReady(error) || tries === mostTries) throw error;
         this.experience.repeated++;
-        await sleep(firstDelayMs * 2 ** (tries - 1));
+        await sleep(Math.min(firstDelayMs * 2 ** (tries - 1), longestDelayMs));
       }
     }
   }

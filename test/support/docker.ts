@@ -1,6 +1,6 @@
-// Docker for tests: a daemon with the base images that the project builds on, and Compose stacks of its own.
+// Docker for tests: a daemon with the base images that the project builds on.
 import { execFile, spawnSync } from 'node:child_process';
-import { copyFile, chmod, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -84,7 +84,8 @@ export async function withoutGrafana(): Promise<string | undefined> {
   return pulled.status === 0 ? undefined : `needs the image ${image}, which cannot be pulled`;
 }
 
-function composeCommand(): string[] | undefined {
+/** The command that Compose is here: the plugin, or the older program; undefined where there is neither. */
+export function composeCommand(): readonly string[] | undefined {
   const plugin = spawnSync('docker', ['compose', 'version'], { stdio: 'ignore' });
   if (plugin.status === 0) return ['docker', 'compose'];
   return findCommand('docker-compose') === undefined ? undefined : ['docker-compose'];
@@ -102,49 +103,17 @@ export async function copyOfRepository(folder: string): Promise<void> {
   }
 }
 
-/** A Compose project in a folder, apart from all others on the machine. */
-export class Stack {
-  readonly #folder: string;
-  readonly #project: string;
-  readonly #environment: Record<string, string>;
+/** What Docker says of the container of a Compose service, by its template. 'missing' where there is none. */
+export async function containerOf(project: string, service: string, format: string): Promise<string> {
+  const labels = { project, service };
+  const filters = Object.entries(labels).map(([name, value]) => `label=com.docker.compose.${name}=${value}`);
+  const list = ['ps', '--quiet', ...filters.flatMap((filter) => ['--filter', filter])];
+  const [id = ''] = (await run('docker', list)).stdout.split('\n');
+  if (id === '') return 'missing';
+  return (await run('docker', ['inspect', '--format', format, id])).stdout.trim();
+}
 
-  constructor(folder: string, project: string, environment: Record<string, string>) {
-    this.#folder = folder;
-    this.#project = project;
-    this.#environment = environment;
-  }
-
-  /** Standard output of a Compose command. Rejects with everything it printed. */
-  async compose(...args: string[]): Promise<string> {
-    const [command = '', ...first] = composeCommand() ?? [];
-    const options = ['--project-name', this.#project];
-    // The classic builder uses base images as they are here; BuildKit may ask a registry first.
-    const env = { ...process.env, ...this.#environment, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
-    const settings = { cwd: this.#folder, env, maxBuffer: 64 * 1024 * 1024, timeout: 480_000 };
-    const { stdout } = await run(command, [...first, ...options, ...args], settings);
-    return stdout;
-  }
-
-  /** Of a service's container: healthy, starting, unhealthy, or the state of one without a health check. */
-  async health(service: string): Promise<string> {
-    const id = (await this.compose('ps', '--quiet', service)).trim();
-    if (id === '') return 'missing';
-    const format = '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}';
-    const { stdout } = await run('docker', ['inspect', '--format', format, id]);
-    return stdout.trim();
-  }
-
-  /** When a service's container was started: stays the same as long as nobody restarts it. */
-  async startedAt(service: string): Promise<string> {
-    const id = (await this.compose('ps', '--quiet', service)).trim();
-    const { stdout } = await run('docker', ['inspect', '--format', '{{.State.StartedAt}}', id]);
-    return stdout.trim();
-  }
-
-  /** Removes containers, networks and volumes, and the images that `up` built under this project's names. */
-  async remove(images: readonly string[]): Promise<void> {
-    await this.compose('--profile', 'monitoring', 'down', '--volumes', '--timeout', '20');
-    spawnSync('docker', ['image', 'rm', ...images], { stdio: 'ignore' });
-    await rm(this.#folder, { recursive: true });
-  }
+/** Removes images by name. One that is not there is none of our business. */
+export function removeImages(names: readonly string[]): void {
+  spawnSync('docker', ['image', 'rm', ...names], { stdio: 'ignore' });
 }

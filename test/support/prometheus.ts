@@ -28,14 +28,47 @@ interface Rule {
   readonly lastError?: string;
 }
 
-/** A running Prometheus with the project's rules, which scrapes every five seconds and evaluates every two. */
-export class Prometheus {
+/** What a Prometheus answers, wherever it runs. */
+export class PrometheusAnswers {
   readonly #url: string;
+
+  /** `url` without a path. */
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** What an expression gives now. Rejects where Prometheus cannot make sense of it. */
+  async query(expression: string): Promise<Sample[]> {
+    const { result } = await this.#get<{ result: { metric: Sample['metric']; value: [number, string] }[] }>(
+      `query?query=${encodeURIComponent(expression)}`,
+    );
+    return result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
+  }
+
+  async alerts(): Promise<Alert[]> {
+    return (await this.#get<{ alerts: Alert[] }>('alerts')).alerts;
+  }
+
+  async rules(): Promise<Rule[]> {
+    const { groups } = await this.#get<{ groups: { rules: Rule[] }[] }>('rules');
+    return groups.flatMap((group) => group.rules);
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.#url}/api/v1/${path}`);
+    const answer = (await response.json()) as { status: string; error?: string; data: T };
+    if (answer.status !== 'success') throw new Error(`${path}: ${answer.error}`);
+    return answer.data;
+  }
+}
+
+/** A running Prometheus with the project's rules, which scrapes every five seconds and evaluates every two. */
+export class Prometheus extends PrometheusAnswers {
   readonly #child: ChildProcess;
   readonly #folder: string;
 
   private constructor(url: string, child: ChildProcess, folder: string) {
-    this.#url = url;
+    super(url);
     this.#child = child;
     this.#folder = folder;
   }
@@ -82,30 +115,6 @@ export class Prometheus {
       return ready?.status === 200;
     });
     return hasEnded() ? undefined : new Prometheus(url, child, folder);
-  }
-
-  /** What an expression gives now. Rejects where Prometheus cannot make sense of it. */
-  async query(expression: string): Promise<Sample[]> {
-    const { result } = await this.#get<{ result: { metric: Sample['metric']; value: [number, string] }[] }>(
-      `query?query=${encodeURIComponent(expression)}`,
-    );
-    return result.map(({ metric, value: [, value] }) => ({ metric, value: Number(value) }));
-  }
-
-  async alerts(): Promise<Alert[]> {
-    return (await this.#get<{ alerts: Alert[] }>('alerts')).alerts;
-  }
-
-  async rules(): Promise<Rule[]> {
-    const { groups } = await this.#get<{ groups: { rules: Rule[] }[] }>('rules');
-    return groups.flatMap((group) => group.rules);
-  }
-
-  async #get<T>(path: string): Promise<T> {
-    const response = await fetch(`${this.#url}/api/v1/${path}`);
-    const answer = (await response.json()) as { status: string; error?: string; data: T };
-    if (answer.status !== 'success') throw new Error(`${path}: ${answer.error}`);
-    return answer.data;
   }
 
   async stop(): Promise<void> {
