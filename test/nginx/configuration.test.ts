@@ -32,13 +32,25 @@ test('nginx-config takes what the image of nginx takes, with the same defaults',
 
 testWith('nginx')('nginx takes the file that nginx-config writes, with and without tokens', async (t) => {
   const folder = await temporaryFolder(t);
-  const [certs, tls, run, output] = ['certs', 'tls', 'run', 'nginx.conf'].map((name) => join(folder, name));
+  const [certs, tls, run] = [join(folder, 'certs'), join(folder, 'tls'), join(folder, 'run')];
+  const output = join(folder, 'nginx.conf');
   await mkdir(run);
   await initCertificates({ folder: certs, names: ['localhost'] });
   await syncCertificates({ folder: certs, out: tls });
   for (const tokens of ['off', 'on']) {
     const env = { NGINX_PUSH_TOKENS: tokens, NGINX_PULL_LISTEN: '[::1]:11001 ipv6only=off' };
-    const flags = ['--tls', tls, '--run', run, '--output', output, '--access-log', 'off'];
+    const flags = [
+      '--tls',
+      tls,
+      '--run',
+      run,
+      '--output',
+      output,
+      '--error-log',
+      'stderr notice',
+      '--access-log',
+      'off',
+    ];
     const { code, out, err } = await startCommand(['nginx-config', ...flags], env).ended;
     assert.deepEqual([code, out, err], [0, '', '']);
     const text = await readFile(output, 'utf8');
