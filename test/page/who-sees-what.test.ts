@@ -3,6 +3,7 @@ import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { ask } from '../support/http-cache.ts';
 import { rowsIn, textOf } from '../support/page-text.ts';
 import { asBrowser, assertWithout, getFrom, pageFrom } from '../support/status-pages.ts';
@@ -39,6 +40,9 @@ void describe('what the status page shows, and to whom', () => {
   test('figures alone where pulling needs a token: no names, no contents', async (t) => {
     const { weir, push } = await siteWith(t, { PULL_ACCESS: 'token' });
     await push('secret/element/key', { file: 'contents' });
+    // What is added up in the background has names too, and is not there at the first look.
+    const addedUp = async () => textOf(await pageFrom(weir.opsUrl, '/status')).includes('Added up');
+    await eventually(addedUp);
     const html = await pageFrom(weir.opsUrl, '/status');
     assertWithout(html, /secret|ci-runner|\/status\/(?:references|tree)/);
     assert.match(textOf(html), /Pushes, last day 1 /);
