@@ -1,0 +1,121 @@
+// One work: every server prepared, then measured in turn, round after round, so that what else the machine does in the
+// meantime meets them all.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { machine } from './machine.ts';
+import type { Round, ServerResult, WorkResult } from './results.ts';
+import type { ServerKind } from './servers/server-kind.ts';
+import { type Server, startServer } from './servers/server.ts';
+import type { PreparedWork, Work } from './works/work.ts';
+
+/** How long and how often. */
+export interface Pace {
+  rounds: number;
+  /** That a round of one server is to take, roughly. */
+  seconds: number;
+}
+
+/** Says what goes on, for people who wait. */
+export type Say = (what: string) => void;
+
+interface Contestant {
+  server: Server;
+  prepared: PreparedWork;
+  operations: number;
+  rounds: Round[];
+}
+
+/** Measures it. A peer that fails is left out, with the reason; when Weir fails this rejects. */
+export async function measure(
+  work: Work,
+  kinds: readonly ServerKind[],
+  pace: Pace,
+  parent: string,
+  say: Say,
+): Promise<WorkResult> {
+  const folder = await mkdtemp(join(parent, `${work.name}-`));
+  const absent: WorkResult['absent'] = [];
+  const contestants: Contestant[] = [];
+  const leave = async (contestant: Contestant, error: unknown): Promise<void> => {
+    const { name } = contestant.server.kind;
+    if (name === 'weir') throw error;
+    absent.push({ server: name, reason: firstLine(error) });
+    contestants.splice(contestants.indexOf(contestant), 1);
+    await contestant.server.stop();
+  };
+  try {
+    for (const kind of kinds.filter(({ name }) => work.notBy?.includes(name) !== true)) {
+      say(`preparing ${kind.name}`);
+      try {
+        contestants.push(await prepare(work, kind, folder, pace));
+      } catch (error) {
+        if (kind.name === 'weir') throw error;
+        absent.push({ server: kind.name, reason: firstLine(error) });
+      }
+    }
+    for (let round = 1; round <= pace.rounds; round++) {
+      for (const contestant of [...contestants]) {
+        say(`round ${round} of ${pace.rounds}: ${contestant.server.kind.name}`);
+        await runRound(work, contestant).catch((error: unknown) => leave(contestant, error));
+      }
+    }
+    for (const contestant of [...contestants]) {
+      await contestant.prepared.check().catch((error: unknown) => leave(contestant, error));
+    }
+    const servers = contestants.map(resultOf);
+    return {
+      work: work.name,
+      date: new Date().toISOString().slice(0, 10),
+      machine: machine(),
+      servers,
+      absent,
+    };
+  } finally {
+    say('cleaning up');
+    await Promise.all(contestants.map(({ server }) => server.stop()));
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts it, lets it prepare, and finds how many operations make a round. */
+async function prepare(work: Work, kind: ServerKind, parent: string, pace: Pace): Promise<Contestant> {
+  const server = await startServer(kind, parent);
+  try {
+    const own = join(parent, `${kind.name}-load`);
+    await mkdir(own);
+    const prepared = await work.prepare(server, own);
+    await prepared.check();
+    return { server, prepared, operations: await operationsFor(prepared, pace.seconds), rounds: [] };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** The first tries also warm it up: what is compiled, cached or connected the first time is not measured. */
+async function operationsFor({ load }: PreparedWork, seconds: number): Promise<number> {
+  let operations = load.fewest;
+  for (let tries = 0; tries < 3; tries++) {
+    const took = await load.run(operations);
+    const wanted = Math.round((operations * seconds) / took);
+    operations = Math.min(load.most, Math.max(load.fewest, wanted));
+    if (took > seconds / 4) break;
+  }
+  return operations;
+}
+
+async function runRound(work: Work, { server, prepared, operations, rounds }: Contestant): Promise<void> {
+  const before = server.usage().cpuSeconds;
+  const seconds = await prepared.load.run(operations);
+  const cpuSeconds = server.usage().cpuSeconds - before;
+  rounds.push({ units: operations * work.unit.perOperation, seconds, cpuSeconds });
+}
+
+function resultOf({ server, rounds }: Contestant): ServerResult {
+  const { kind } = server;
+  return { server: kind.name, version: kind.version(), rounds, peakBytes: server.usage().peakBytes };
+}
+
+function firstLine(error: unknown): string {
+  return String(error).split('\n')[0] ?? '';
+}

@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GoProgram } from './go-program.ts';
+import type { ServerKind } from './server-kind.ts';
+
+const program = new GoProgram({
+  name: 'bb_storage',
+  package: 'github.com/buildbarn/bb-storage/cmd/bb_storage',
+  // The replacements are those of its own go.mod, which count in the main module only.
+  module: `module weir/bench/bb-storage
+
+go 1.26
+
+require github.com/buildbarn/bb-storage v0.0.0-20260709080347-bdd785e3d1da
+
+replace go.uber.org/mock => go.uber.org/mock v0.4.0
+
+replace cel.dev/expr => cel.dev/expr v0.25.1
+`,
+});
+
+const mebibyte = 1024 ** 2;
+
+/** Buildbarn's storage, as the example in its own pages has it: one large file of blocks and a map of where blobs are. */
+export const bbStorage: ServerKind = {
+  name: 'bb-storage',
+  durability: 'synced every 300 s',
+  configuration: 'local storage of 16 GiB in a file, a map of 256 MiB, persistent',
+  obtain: (say) => program.obtain(say),
+  version: () => program.version(),
+  command(folder, port) {
+    const allow = { allow: {} };
+    const access = { getAuthorizer: allow, putAuthorizer: allow };
+    const settings = {
+      contentAddressableStorage: {
+        ...access,
+        findMissingAuthorizer: allow,
+        backend: storage(join(folder, 'cas'), 16_384, 3),
+      },
+      actionCache: {
+        ...access,
+        backend: {
+          completenessChecking: {
+            backend: storage(join(folder, 'ac'), 1024, 1),
+            maximumTotalTreeSizeBytes: 16 * mebibyte,
+          },
+        },
+      },
+      global: {},
+      grpcServers: [{ listenAddresses: [`127.0.0.1:${port}`], authenticationPolicy: allow }],
+      executeAuthorizer: allow,
+      maximumMessageSizeBytes: 16 * mebibyte,
+    };
+    const file = join(folder, 'settings.json');
+    writeFileSync(file, JSON.stringify(settings));
+    return { program: program.path, args: [file] };
+  },
+};
+
+function storage(folder: string, sizeMebibytes: number, newBlocks: number): object {
+  const state = join(folder, 'state');
+  mkdirSync(state, { recursive: true });
+  const file = (name: string, mebibytes: number) => ({
+    file: { path: join(folder, name), sizeBytes: mebibytes * mebibyte },
+  });
+  return {
+    local: {
+      keyLocationMapOnBlockDevice: file('map', 256),
+      keyLocationMapMaximumGetAttempts: 16,
+      keyLocationMapMaximumPutAttempts: 64,
+      oldBlocks: 8,
+      currentBlocks: 24,
+      newBlocks,
+      blocksOnBlockDevice: { source: file('blocks', sizeMebibytes), spareBlocks: 3 },
+      persistent: { stateDirectoryPath: state, minimumEpochInterval: '300s' },
+    },
+  };
+}
