@@ -15,6 +15,10 @@ export interface Pace {
   seconds: number;
 }
 
+/** Of the length of a round each. */
+const mostWarmUps = 10;
+const noticeablyLess = 0.9;
+
 /** Says what goes on, for people who wait. */
 export type Say = (what: string) => void;
 
@@ -85,22 +89,30 @@ async function prepare(work: Work, kind: ServerKind, parent: string, pace: Pace)
     await mkdir(own);
     const prepared = await work.prepare(server, own);
     await prepared.check();
-    return { server, prepared, operations: await operationsFor(prepared, pace.seconds), rounds: [] };
+    return { server, prepared, operations: await operationsFor(server, prepared, pace.seconds), rounds: [] };
   } catch (error) {
     await server.stop();
     throw error;
   }
 }
 
-/** The first tries also warm it up: what is compiled, cached or connected the first time is not measured. */
-async function operationsFor({ load }: PreparedWork, seconds: number): Promise<number> {
+/**
+ * As many as take that long, once it is warm: what is compiled, cached or connected the first times is not measured.
+ * It is warm when an operation no longer takes less computing: unlike time, that is little disturbed by other programs.
+ */
+async function operationsFor(server: Server, { load }: PreparedWork, seconds: number): Promise<number> {
   let operations = load.fewest;
-  for (let tries = 0; tries < 3; tries++) {
+  let leastCpu = Number.POSITIVE_INFINITY;
+  const end = performance.now() + mostWarmUps * seconds * 1000;
+  do {
+    const before = server.usage().cpuSeconds;
     const took = await load.run(operations);
-    const wanted = Math.round((operations * seconds) / took);
-    operations = Math.min(load.most, Math.max(load.fewest, wanted));
-    if (took > seconds / 4) break;
-  }
+    const cpu = (server.usage().cpuSeconds - before) / operations;
+    const isWarm = cpu > leastCpu * noticeablyLess && took > seconds / 2;
+    leastCpu = Math.min(leastCpu, cpu);
+    operations = Math.min(load.most, Math.max(load.fewest, Math.round((operations * seconds) / took)));
+    if (isWarm) break;
+  } while (performance.now() < end);
   return operations;
 }
 

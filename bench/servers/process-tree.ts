@@ -12,7 +12,7 @@ export interface Usage {
 const ticksPerSecond = 100;
 
 /** A process and all that descend from it. */
-export function processTree(root: number): number[] {
+function processTree(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -34,6 +34,29 @@ export function usageOf(root: number): Usage {
     usage.peakBytes += peakOf(pid);
   }
   return usage;
+}
+
+/**
+ * Ends a process and all that descend from it, and comes back when none of them can touch a file any more. Blocks:
+ * it is for the moment before this process ends itself.
+ */
+export function endProcesses(root: number): void {
+  const pids = root > 0 ? processTree(root).filter((pid) => runs(pid)) : [];
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; tries < 500 && pids.some(runs); tries++) Atomics.wait(pause, 0, 0, 10);
+}
+
+/** One that has ended is a zombie until its parent has asked how. */
+function runs(pid: number): boolean {
+  const state = statOf(pid)?.[0];
+  return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
 /** Fields of /proc/PID/stat from the state on: before it is the name, which may have spaces and brackets. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clients, clientsAt } from '../../test/support/wire.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
-import { type Usage, processTree, usageOf } from './process-tree.ts';
+import { endProcesses, type Usage, usageOf } from './process-tree.ts';
 import type { ServerKind } from './server-kind.ts';
 
 const startPatienceMs = 60_000;
@@ -40,7 +40,7 @@ export async function startServer(kind: ServerKind, parent: string): Promise<Ser
   child.stderr.setEncoding('utf8').on('data', lastWords);
   const ended = once(child, 'exit').catch((error: unknown) => lastWords(String(error)));
   // A run that is cut short must leave nothing behind: some of them have processes of their own.
-  const endWithUs = () => killAll(child.pid);
+  const endWithUs = () => endProcesses(child.pid ?? 0);
   process.prependOnceListener('exit', endWithUs);
 
   const stop = async (): Promise<void> => {
@@ -85,16 +85,5 @@ export async function withClients<T>(
     return await action(clients);
   } finally {
     clients.close();
-  }
-}
-
-function killAll(pid: number | undefined): void {
-  if (pid === undefined) return;
-  for (const one of processTree(pid)) {
-    try {
-      process.kill(one, 'SIGKILL');
-    } catch {
-      // It has ended by itself.
-    }
   }
 }
