@@ -39,44 +39,43 @@ export async function measure(
 ): Promise<WorkResult> {
   const folder = await mkdtemp(join(parent, `${work.name}-`));
   const absent: WorkResult['absent'] = [];
-  const contestants: Contestant[] = [];
-  const leave = async (contestant: Contestant, error: unknown): Promise<void> => {
-    const { name } = contestant.server.kind;
+  const contestants = new Set<Contestant>();
+  const goOnWithout = ({ name }: ServerKind, error: unknown): void => {
     if (name === 'weir') throw error;
     absent.push({ server: name, reason: firstLine(error) });
-    contestants.splice(contestants.indexOf(contestant), 1);
-    await contestant.server.stop();
+  };
+  /** Has each do something, one after the other; who cannot is out of it. */
+  const inTurn = async (action: (contestant: Contestant) => Promise<void>): Promise<void> => {
+    for (const contestant of contestants) {
+      try {
+        await action(contestant);
+      } catch (error) {
+        goOnWithout(contestant.server.kind, error);
+        contestants.delete(contestant);
+        await contestant.server.stop();
+      }
+    }
   };
   try {
     for (const kind of kinds.filter(({ name }) => work.notBy?.includes(name) !== true)) {
       say(`preparing ${kind.name}`);
-      try {
-        contestants.push(await prepare(work, kind, folder, pace));
-      } catch (error) {
-        if (kind.name === 'weir') throw error;
-        absent.push({ server: kind.name, reason: firstLine(error) });
-      }
+      await prepare(work, kind, folder, pace).then(
+        (contestant) => contestants.add(contestant),
+        (error: unknown) => goOnWithout(kind, error),
+      );
     }
     for (let round = 1; round <= pace.rounds; round++) {
-      for (const contestant of [...contestants]) {
+      await inTurn(async (contestant) => {
         say(`round ${round} of ${pace.rounds}: ${contestant.server.kind.name}`);
-        await runRound(work, contestant).catch((error: unknown) => leave(contestant, error));
-      }
+        await runRound(work, contestant);
+      });
     }
-    for (const contestant of [...contestants]) {
-      await contestant.prepared.check().catch((error: unknown) => leave(contestant, error));
-    }
-    const servers = contestants.map(resultOf);
-    return {
-      work: work.name,
-      date: new Date().toISOString().slice(0, 10),
-      machine: machine(),
-      servers,
-      absent,
-    };
+    await inTurn(({ prepared }) => prepared.check());
+    const servers = [...contestants].map(resultOf);
+    return { work: work.name, date: today(), machine: machine(), servers, absent };
   } finally {
     say('cleaning up');
-    await Promise.all(contestants.map(({ server }) => server.stop()));
+    await Promise.all([...contestants].map(({ server }) => server.stop()));
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -126,6 +125,11 @@ async function runRound(work: Work, { server, prepared, operations, rounds }: Co
 function resultOf({ server, rounds }: Contestant): ServerResult {
   const { kind } = server;
   return { server: kind.name, version: kind.version(), rounds, peakBytes: server.usage().peakBytes };
+}
+
+/** YYYY-MM-DD. */
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 function firstLine(error: unknown): string {

@@ -15,10 +15,10 @@ function rows(result: WorkResult): string[][] {
   const unit = workOf(result)?.unit.name ?? 'call';
   const compared = comparisons(result);
   if (compared.length > 0) return compared.map((each, index) => row(index === 0 ? title : '', unit, each));
-  return result.servers.map((weir) => [
-    ...[title, 'nothing', '', '', rate(medianOf(weir), unit), ''],
-    ...[seconds(cpuPerUnit(weir)), '', megabytes(weir.peakBytes), ''],
-  ]);
+  return result.servers.map((weir) => {
+    const [cpu, memory] = [seconds(cpuPerUnit(weir)), megabytes(weir.peakBytes)];
+    return [title, 'nothing', '', '', rate(medianOf(weir), unit), '', cpu, '', memory, ''];
+  });
 }
 
 function row(title: string, unit: string, { throughput, cpu, peak, ...each }: Comparison): string[] {
