@@ -4,13 +4,9 @@ import type { ServerKind } from './server-kind.ts';
 
 const program = new GoProgram({
   name: 'bazel-remote',
-  package: 'github.com/buchgr/bazel-remote/v2',
-  module: `module weir/bench/bazel-remote
-
-go 1.25
-
-require github.com/buchgr/bazel-remote/v2 v2.6.2
-`,
+  module: 'github.com/buchgr/bazel-remote/v2',
+  version: 'v2.6.2',
+  package: '.',
 });
 
 /** The cache server that most users of Bazel run. */

@@ -5,18 +5,15 @@ import type { ServerKind } from './server-kind.ts';
 
 const program = new GoProgram({
   name: 'bb_storage',
-  package: 'github.com/buildbarn/bb-storage/cmd/bb_storage',
-  // The replacements are those of its own go.mod, which count in the main module only.
-  module: `module weir/bench/bb-storage
-
-go 1.26
-
-require github.com/buildbarn/bb-storage v0.0.0-20260709080347-bdd785e3d1da
-
-replace go.uber.org/mock => go.uber.org/mock v0.4.0
-
-replace cel.dev/expr => cel.dev/expr v0.25.1
-`,
+  module: 'github.com/buildbarn/bb-storage',
+  version: 'v0.0.0-20260709080347-bdd785e3d1da',
+  package: './cmd/bb_storage',
+  // It is made for a module that Bazel changes, which takes any kind of registrar.
+  change: {
+    file: 'cmd/bb_storage/main.go',
+    from: /(bytestream\.RegisterByteStreamServer\(\s*s),/,
+    to: '$1.(*grpc.Server),',
+  },
 });
 
 const mebibyte = 1024 ** 2;

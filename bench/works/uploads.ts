@@ -19,7 +19,7 @@ export const uploads: readonly Work[] = [
   },
   {
     name: 'batch-update-named',
-    title: 'the same, then UpdateActionResult that leads to them',
+    title: 'BatchUpdateBlobs of the same, then an UpdateActionResult that leads to them',
     unit: { name: 'sequence', perOperation: 1 },
     // The others acknowledge what a power cut can take.
     goals: { fastest: 1, fastestOf: ['bazel-remote'] },
