@@ -19,6 +19,9 @@ const names = (things: readonly { name: string }[]) => things.map(({ name }) => 
 const options = readOptions(process.argv.slice(2), names(allWorks), names(peers));
 const shown = progress(process.stderr);
 
+/** Cores that other programs may use without a warning. */
+const quietCores = 0.2;
+
 const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
 // On a signal the servers are ended by those who started them, as at any exit.
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -56,6 +59,11 @@ async function measureAll(kinds: ServerKind[], absent: WorkResult['absent']): Pr
     const say = (what: string) => shown.status(`${index + 1} of ${works.length} ${work.name}: ${what}`);
     const result = await measure(work, kinds, options, folder, say);
     for (const { server, reason } of result.absent) shown.line(`${work.name}: without ${server}: ${reason}`);
+    if (result.otherCores > quietCores) {
+      shown.line(
+        `${work.name}: other programs kept ${result.otherCores.toFixed(1)} cores busy, which favours servers of many threads`,
+      );
+    }
     results.push({ ...result, absent: [...absent, ...result.absent] });
   }
   return results;

@@ -22,6 +22,8 @@ export interface WorkResult {
   /** YYYY-MM-DD. */
   date: string;
   machine: string;
+  /** Cores that other programs kept busy meanwhile, on average. */
+  otherCores: number;
   servers: ServerResult[];
   /** Peers that did not take part, and why. */
   absent: { server: string; reason: string }[];

@@ -2,9 +2,10 @@
 // meantime meets them all.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { machine } from './machine.ts';
+import { busySeconds, machine } from './machine.ts';
 import type { Round, ServerResult, WorkResult } from './results.ts';
 import type { ServerKind } from './servers/server-kind.ts';
+import { usageOf } from './servers/process-tree.ts';
 import { type Server, startServer } from './servers/server.ts';
 import type { PreparedWork, Work } from './works/work.ts';
 
@@ -64,15 +65,17 @@ export async function measure(
         (error: unknown) => goOnWithout(kind, error),
       );
     }
+    const before = { time: performance.now(), byOthers: secondsOfOthers() };
     for (let round = 1; round <= pace.rounds; round++) {
       await inTurn(async (contestant) => {
         say(`round ${round} of ${pace.rounds}: ${contestant.server.kind.name}`);
         await runRound(work, contestant);
       });
     }
+    const otherCores = (secondsOfOthers() - before.byOthers) / ((performance.now() - before.time) / 1000);
     await inTurn(({ prepared }) => prepared.check());
     const servers = [...contestants].map(resultOf);
-    return { work: work.name, date: today(), machine: machine(), servers, absent };
+    return { work: work.name, date: today(), machine: machine(), otherCores, servers, absent };
   } finally {
     say('cleaning up');
     await Promise.all([...contestants].map(({ server }) => server.stop()));
@@ -125,6 +128,11 @@ async function runRound(work: Work, { server, prepared, operations, rounds }: Co
 function resultOf({ server, rounds }: Contestant): ServerResult {
   const { kind } = server;
   return { server: kind.name, version: kind.version(), rounds, peakBytes: server.usage().peakBytes };
+}
+
+/** Computing that neither the servers nor the load nor we have asked for. */
+function secondsOfOthers(): number {
+  return busySeconds() - usageOf(process.pid).cpuSeconds;
 }
 
 /** YYYY-MM-DD. */

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import type { WorkResult } from '../results.ts';
+import { type Spread, spreadOf } from '../statistics.ts';
 import { peers } from '../servers/server-kinds.ts';
 import { weir } from '../servers/weir.ts';
 import { allWorks } from '../works/all-works.ts';
@@ -76,10 +77,12 @@ function occasions(results: readonly WorkResult[]): string {
   const byOccasion = Map.groupBy(results, ({ date, machine }) => `${date}, ${machine}`);
   return [...byOccasion]
     .map(([occasion, of]) => {
-      const rounds = of.map(({ servers }) => servers[0]?.rounds.length ?? 0);
-      const [fewest, most] = [Math.min(...rounds), Math.max(...rounds)];
-      const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
-      return `- ${occasion}, ${count} rounds: ${of.map(({ work }) => work).join(', ')}`;
+      const rounds = spreadOf(of.map(({ servers }) => servers[0]?.rounds.length ?? 0));
+      const others = spreadOf(of.map(({ otherCores }) => otherCores));
+      const range = ({ min, max }: Spread, places: number) =>
+        [...new Set([min.toFixed(places), max.toFixed(places)])].join(' to ');
+      const works = of.map(({ work }) => work).join(', ');
+      return `- ${occasion}; ${range(rounds, 0)} rounds; other programs kept ${range(others, 1)} cores busy: ${works}`;
     })
     .join('\n');
 }

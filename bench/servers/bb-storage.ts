@@ -6,7 +6,7 @@ import type { ServerKind } from './server-kind.ts';
 const program = new GoProgram({
   name: 'bb_storage',
   module: 'github.com/buildbarn/bb-storage',
-  version: 'v0.0.0-20260709080347-bdd785e3d1da',
+  version: 'v0.0.0-20260711051926-bdd785e3d1da',
   package: './cmd/bb_storage',
   // It is made for a module that Bazel changes, which takes any kind of registrar.
   change: {

@@ -59,5 +59,5 @@ function resultOf(work: string, weir: number[], peers: Record<string, number[]>)
     rounds: units.map((each) => ({ units: each, seconds: 1, cpuSeconds: 0.5 })),
     peakBytes: 1e8,
   }));
-  return { work, date: '2026-11-29', machine: 'a machine', servers, absent: [] };
+  return { work, date: '2026-11-29', machine: 'a machine', otherCores: 0, servers, absent: [] };
 }
