@@ -35,7 +35,6 @@ try {
   const results = await measureAll(kinds, absent);
   shown.end();
   console.log(options.json ? JSON.stringify(results, null, 2) : resultTable(results));
-  if (options.save) await saveResults(results);
 } catch (error) {
   shown.end();
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
@@ -64,7 +63,10 @@ async function measureAll(kinds: ServerKind[], absent: WorkResult['absent']): Pr
         `${work.name}: other programs kept ${result.otherCores.toFixed(1)} cores busy, which favours servers of many threads`,
       );
     }
-    results.push({ ...result, absent: [...absent, ...result.absent] });
+    const whole = { ...result, absent: [...absent, ...result.absent] };
+    results.push(whole);
+    // Who interrupts a long run keeps what it has measured.
+    if (options.save) await saveResults([whole]);
   }
   return results;
 }
