@@ -44,6 +44,7 @@ const realParts = [
   // The fonts are for the pictures that people look at.
   { name: 'chromium', packages: ['chromium', 'fonts-dejavu-core'], present: () => has('chromium') },
   { name: 'curl', packages: ['curl'], present: () => has('curl') },
+  { name: 'h2load', packages: ['nghttp2-client'], present: () => has('h2load') },
   {
     name: 'strace',
     packages: ['strace'],
@@ -123,23 +124,34 @@ export function testWith(...names: RealPartName[]) {
   };
 }
 
-/** Installs with apt what is missing, if this process may; says what it does and what stays missing. */
+/** Gets what is missing of all parts, if this process may; says what it does and what stays missing. */
 export function installRealParts(say: (line: string) => void): void {
-  const missing = missingParts();
+  install(missingParts(), say);
+  for (const { name } of missingParts()) {
+    say(`without ${name}: the tests that need it are ${process.env['CI'] === 'true' ? 'failed' : 'skipped'}`);
+  }
+}
+
+/** The same for some of them, for who is no test: why they cannot be had, or undefined. */
+export function obtainParts(names: readonly RealPartName[], say: (line: string) => void): string | undefined {
+  const missing = () => missingParts().filter(({ name }) => names.includes(name));
+  install(missing(), say);
+  const left = missing();
+  return left.length === 0 ? undefined : `${listed(left)}: not on this machine (${remedyFor(left)})`;
+}
+
+function install(missing: Part[], say: (line: string) => void): void {
   if (missing.length === 0) return;
   const packages = packagesOf(missing);
   if (process.getuid?.() !== 0 || findCommand('apt-get') === undefined) {
     say(`missing: ${listed(missing)}; only root on Debian or Ubuntu can have them installed from here`);
-  } else {
-    if (packages.length > 0) say(`installing with apt-get: ${packages.join(' ')}`);
-    if (packages.length > 0 && !withoutDaemons(() => aptInstall(packages))) {
-      say('apt-get did not succeed; its last lines are above');
-    }
-    for (const make of new Set(missing.flatMap((part) => ('make' in part ? [part.make] : [])))) make(say);
+    return;
   }
-  for (const { name } of missingParts()) {
-    say(`without ${name}: the tests that need it are ${process.env['CI'] === 'true' ? 'failed' : 'skipped'}`);
+  if (packages.length > 0) say(`installing with apt-get: ${packages.join(' ')}`);
+  if (packages.length > 0 && !withoutDaemons(() => aptInstall(packages))) {
+    say('apt-get did not succeed; its last lines are above');
   }
+  for (const make of new Set(missing.flatMap((part) => ('make' in part ? [part.make] : [])))) make(say);
 }
 
 function missingParts(): Part[] {

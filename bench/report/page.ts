@@ -1,0 +1,88 @@
+// What is measured is kept, every round of it, and docs/benchmarks.md is made from it between two marks.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { format } from 'prettier';
+import type { WorkResult } from '../results.ts';
+import { type Spread, spreadOf } from '../statistics.ts';
+import { peers } from '../servers/server-kinds.ts';
+import { weir } from '../servers/weir.ts';
+import { allWorks } from '../works/all-works.ts';
+import { ratioChart } from './chart.ts';
+import { resultTable } from './table.ts';
+
+const begin = '<!-- figures: written by npm run bench -- --save -->';
+const end = '<!-- end of figures -->';
+
+const docs = join(import.meta.dirname, '..', '..', 'docs');
+
+/** Puts results in the place of earlier ones of the same work, and writes the page and its picture anew. */
+export async function saveResults(fresh: readonly WorkResult[], folder = docs): Promise<void> {
+  const kept = join(folder, 'benchmarks', 'rounds.json');
+  const page = join(folder, 'benchmarks.md');
+  await mkdir(join(folder, 'benchmarks'), { recursive: true });
+  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as WorkResult[]) : [];
+  const results = allWorks.flatMap(({ name }) => {
+    const isOfWork = ({ work }: WorkResult) => work === name;
+    return fresh.find(isOfWork) ?? before.find(isOfWork) ?? [];
+  });
+  const style = { printWidth: 110, singleQuote: true, trailingComma: 'all' } as const;
+  await writeFile(kept, await format(JSON.stringify(results), { ...style, parser: 'json' }));
+  await writeFile(join(folder, 'benchmarks', 'ratios.svg'), ratioChart(results));
+  const text = replaceBetween(readFileSync(page, 'utf8'), figures(results));
+  await writeFile(page, await format(text, { ...style, parser: 'markdown' }));
+}
+
+function replaceBetween(text: string, figures: string): string {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md lacks the line ${begin} or ${end}`);
+  return `${text.slice(0, from)}${begin}\n\n${figures}\n\n${text.slice(to)}`;
+}
+
+function figures(results: readonly WorkResult[]): string {
+  return [
+    '![Ratios of throughput, on a logarithmic scale](benchmarks/ratios.svg)',
+    resultTable(results),
+    '### Who took part',
+    participants(results),
+    absences(results),
+    '### When and where',
+    occasions(results),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** Each server in each version of it that was measured. */
+function participants(results: readonly WorkResult[]): string {
+  const rows = [weir, ...peers].flatMap((kind) => {
+    const ofKind = results.flatMap(({ servers }) => servers.filter(({ server }) => server === kind.name));
+    const versions = [...new Set(ofKind.map(({ version }) => version))];
+    if (versions.length === 0) return [];
+    return [`| ${[kind.name, versions.join('; '), kind.configuration, kind.durability].join(' | ')} |`];
+  });
+  return ['| server | version | not its default | uploads |', '| --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
+}
+
+function absences(results: readonly WorkResult[]): string {
+  const lines = results.flatMap(({ work, absent }) =>
+    absent.map(({ server, reason }) => `- ${server} at ${work}: ${reason}`),
+  );
+  return lines.length === 0 ? '' : ['Absent:', '', ...new Set(lines)].join('\n');
+}
+
+function occasions(results: readonly WorkResult[]): string {
+  const byOccasion = Map.groupBy(results, ({ date, machine }) => `${date}, ${machine}`);
+  return [...byOccasion]
+    .map(([occasion, of]) => {
+      const rounds = spreadOf(of.map(({ servers }) => servers[0]?.rounds.length ?? 0));
+      const others = spreadOf(of.map(({ otherCores }) => otherCores));
+      const range = ({ min, max }: Spread, places: number) =>
+        [...new Set([min.toFixed(places), max.toFixed(places)])].join(' to ');
+      const works = of.map(({ work }) => work).join(', ');
+      return `- ${occasion}; ${range(rounds, 0)} rounds; other programs kept ${range(others, 1)} cores busy: ${works}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,60 @@
+import { cpuPerUnit, type WorkResult } from '../results.ts';
+import type { Spread } from '../statistics.ts';
+import { type Comparison, comparisons, medianOf, workOf } from './comparison.ts';
+
+const head = ['work', 'against', 'ratio', 'goal', 'Weir', 'peer', 'CPU', "peer's", 'memory', "peer's"];
+
+/** Markdown: a row for each work and peer. */
+export function resultTable(results: readonly WorkResult[]): string {
+  const alignment = head.map((_, column) => (column < 2 ? '---' : '--:'));
+  return [head, alignment, ...results.flatMap(rows)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function rows(result: WorkResult): string[][] {
+  const title = workOf(result)?.title ?? result.work;
+  const unit = workOf(result)?.unit.name ?? 'call';
+  const compared = comparisons(result);
+  if (compared.length > 0) return compared.map((each, index) => row(index === 0 ? title : '', unit, each));
+  return result.servers.map((weir) => {
+    const [cpu, memory] = [seconds(cpuPerUnit(weir)), megabytes(weir.peakBytes)];
+    return [title, 'nothing', '', '', rate(medianOf(weir), unit), '', cpu, '', memory, ''];
+  });
+}
+
+function row(title: string, unit: string, { throughput, cpu, peak, ...each }: Comparison): string[] {
+  return [
+    title,
+    each.isFastest ? `${each.peer} (fastest)` : each.peer,
+    spread(each.ratio),
+    verdict(each.ratio, each.goal),
+    ...throughput.map((value) => rate(value, unit)),
+    ...cpu.map(seconds),
+    ...peak.map(megabytes),
+  ];
+}
+
+function spread({ median, min, max }: Spread): string {
+  return `${digits(median)} (${digits(min)}–${digits(max)})`;
+}
+
+function verdict({ median }: Spread, goal: number | undefined): string {
+  if (goal === undefined) return '';
+  return median >= goal ? `${goal}` : `${goal}: **missed**`;
+}
+
+function rate(value: number, unit: string): string {
+  return `${digits(value)} ${unit}${unit === 'GiB' ? '' : 's'}/s`;
+}
+
+function seconds(value: number): string {
+  return value < 1 ? `${digits(value * 1000)} ms` : `${digits(value)} s`;
+}
+
+function megabytes(value: number): string {
+  return `${digits(value / 1e6)} MB`;
+}
+
+/** Three digits that count: more would say more than was measured. */
+function digits(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 });
+}

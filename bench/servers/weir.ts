@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServerKind } from './server-kind.ts';
+
+const project = join(import.meta.dirname, '..', '..');
+
+/** What is measured, as its users run it without a proxy: every setting but the addresses is the default. */
+export const weir: ServerKind = {
+  name: 'weir',
+  durability: 'what a name leads to is synced before the name is acknowledged; blobs without a name are not',
+  configuration: 'none',
+  obtain: () => undefined,
+  version() {
+    const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    const { stdout } = spawnSync('git', ['describe', '--always', '--dirty'], {
+      cwd: project,
+      encoding: 'utf8',
+    });
+    return stdout ? `${version} (${stdout.trim()}), Node ${process.versions.node}` : version;
+  },
+  command: (folder, port) => ({
+    program: process.execPath,
+    args: [join(project, 'bin', 'weir'), 'serve'],
+    env: {
+      VOLUME: join(folder, 'volume'),
+      PULL_LISTEN: '127.0.0.1:0',
+      PUSH_LISTEN: `127.0.0.1:${port}`,
+      OPS_LISTEN: 'none',
+    },
+  }),
+};
