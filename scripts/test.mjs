@@ -60,7 +60,7 @@ await run([
 
 /** Every test file of the tree; of a long run, those that have a long size. */
 function testFiles() {
-  const folders = long ? [join('test', 'promises'), join('test', 'fuzz')] : ['test'];
+  const folders = long ? ['promises', 'fuzz', 'install'].map((name) => join('test', name)) : ['test'];
   const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
   return folders
     .flatMap(filesIn)

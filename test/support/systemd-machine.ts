@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 
 import { bareMachine, loginEnvironment } from './bare-machine.ts';
@@ -51,11 +53,12 @@ export async function bootMachine(t: TestContext): Promise<RunScript> {
     rmSync(folder, { recursive: true, maxRetries: 10, retryDelay: 200 });
   });
 
-  const [information] = (await Promise.race([
-    once(bwrap.stdio[3] as NodeJS.ReadableStream, 'data'),
+  // It comes in pieces, and ends when the machine begins.
+  const information = await Promise.race([
+    text(bwrap.stdio[3] as Readable),
     exit.then(() => Promise.reject(new Error('bwrap has ended'))),
-  ])) as [Buffer];
-  const { 'child-pid': pid } = JSON.parse(information.toString()) as { 'child-pid': number };
+  ]);
+  const { 'child-pid': pid } = JSON.parse(information) as { 'child-pid': number };
   const run: RunScript = async (script) =>
     await runBounded('nsenter', ['--all', `--target=${pid}`, '/bin/bash', '-e', '-c', script], {
       cwd: '/',
