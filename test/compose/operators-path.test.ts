@@ -223,8 +223,8 @@ async function fillVolume(site: ComposeSite, t: TestContext): Promise<void> {
     return listed.includes(firstKey);
   };
   assert.ok(await holdsFirst());
-  const readme = await readFile(join(site.checkout, 'README.md'), 'utf8');
-  const [override = ''] = fencedBlocks(section(readme, 'docker compose'), 'yaml');
+  const settings = await readFile(join(site.checkout, 'docs/settings.md'), 'utf8');
+  const [override = ''] = fencedBlocks(section(settings, 'docker compose'), 'yaml');
   const shortLease = override.replace(/LEASE_SECONDS: '\d+'/, "LEASE_SECONDS: '1'");
   assert.notEqual(shortLease, override);
   await writeFile(join(site.checkout, 'docker-compose.override.yml'), shortLease);

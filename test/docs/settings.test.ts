@@ -72,6 +72,8 @@ const ofOthers = [
   'CERTS',
   'WEIR_TEST_SEED',
   'WEIR_TEST_SERVER',
+  'WEIR_BENCH_BAZEL_REMOTE',
+  'WEIR_BENCH_BB_STORAGE',
 ];
 
 /** Variables that stand for options of commands. */
