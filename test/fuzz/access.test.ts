@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { findToken, parseAccessTokens } from '../../src/core/access-tokens.ts';
+import { assertNoFaultOfOurs } from '../support/faults-of-ours.ts';
 import { authorizationsNear, hasToken, toolBytes } from '../support/fuzz-access.ts';
 import { tries } from '../support/fuzz-settings.ts';
 import { verdictWithMessage } from '../support/fuzz-verdict.ts';
@@ -42,7 +43,7 @@ describe('What a call says of its caller', () => {
   }
 
   function assertUnharmed(): void {
-    assert.doesNotMatch(weir.output(), /nobody expected|nobody caught|\b(Type|Range|Reference)Error\b/);
+    assertNoFaultOfOurs(weir.output());
     // No text of a client's may steer a terminal.
     // eslint-disable-next-line no-control-regex
     assert.doesNotMatch(weir.output(), /[\u0000-\u0009\u000b-\u001f\u007f]|\\u00[01]/);
