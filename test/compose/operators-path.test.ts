@@ -229,7 +229,7 @@ async function fillVolume(site: ComposeSite, t: TestContext): Promise<void> {
   assert.notEqual(shortLease, override);
   await writeFile(join(site.checkout, 'docker-compose.override.yml'), shortLease);
   await site.settings({ WEIR_QUOTA: '60e6' });
-  await site.documented('README.md', 'docker compose up -d');
+  await site.documented('docs/settings.md', 'docker compose up -d');
   await site.healthy();
   const pusher = site.patientClient('push', await alice(site));
   t.after(() => pusher.close());
