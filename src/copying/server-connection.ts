@@ -4,6 +4,7 @@ import { CacheError } from '../core/cache-error.ts';
 import { type Digest, quote } from '../core/digest.ts';
 import { digestFunctionValue } from '../core/digest-function.ts';
 import type { InstanceName } from '../core/instance-name.ts';
+import { requestMetadataHeader } from '../core/tool.ts';
 import { FetchDefinition, PushDefinition } from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import {
   ActionCacheDefinition,
@@ -53,7 +54,6 @@ const windowBytes = 2 * 1024 * 1024;
 /** A connection that was lost without a word is noticed so. Servers of gRPC's C core refuse those who ask more often than in five minutes. */
 const keepaliveMs = 310_000;
 
-const requestMetadataHeader = 'build.bazel.remote.execution.v2.requestmetadata-bin';
 /** So that the metrics of both ends tell a copy from builds. */
 const whoCalls = RequestMetadata.encode({
   toolDetails: { toolName: 'weir', toolVersion: '' },

@@ -1,3 +1,6 @@
+/** The header in which a call says which tool makes it, a serialised RequestMetadata (remote_execution.proto). */
+export const requestMetadataHeader = 'build.bazel.remote.execution.v2.requestmetadata-bin';
+
 /** Clients of the API that have a label of their own in the metrics. */
 const knownTools = [
   'bazel',

@@ -1,9 +1,9 @@
 import type { Metadata } from 'nice-grpc-common';
-import type { RequestDetails } from '../core/tool.ts';
+import { type RequestDetails, requestMetadataHeader } from '../core/tool.ts';
 import { RequestMetadata } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
 /** The name that the API gives the header, and the one that buildbox uses. */
-const headers = ['build.bazel.remote.execution.v2.requestmetadata-bin', 'requestmetadata-bin'];
+const headers = [requestMetadataHeader, 'requestmetadata-bin'];
 /** Clients send some 200 bytes. */
 const mostBytes = 8 * 1024;
 const mostCharacters = 100;
