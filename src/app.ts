@@ -121,7 +121,10 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     clockSkewMs: () => volume.clock.skewMs(),
   });
 
-  const thread = janitorThread(volume.layout.root, (steps) => observer.evictionStepped(steps));
+  const thread = janitorThread(volume.layout.root, (steps) => {
+    volume.space.shifted(steps.shift);
+    observer.evictionStepped(steps);
+  });
   const measurer =
     options.volume.quotaBytes === undefined ? undefined : startMeasurer(thread, volume.space, logger);
   const canPush = [...options.listeners, ...options.httpListeners].some(({ role }) => role === 'push');

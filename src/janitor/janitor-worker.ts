@@ -71,6 +71,8 @@ export type JanitorResponse =
   | { readonly id: number; readonly failure: string }
   | { readonly steps: EvictionSteps };
 
+type StepsWatcher = ReturnType<typeof steppedWatcher>;
+
 let scrub: ScrubPass | undefined;
 let records: RecordTidier | undefined;
 let tidiersClock: Clock = Date.now;
@@ -95,16 +97,15 @@ async function goOnScrubbing(
 async function evictOnce(
   layout: Layout,
   { plan, ages, indexOnly }: Extract<JanitorTask, { kind: 'evict' }>,
-  tell: (steps: EvictionSteps) => void,
+  watcher: StepsWatcher,
 ): Promise<JanitorAnswers['evict']> {
   const { clock, pins } = await renewedTime(layout, ages, indexOnly);
-  const watcher = steppedWatcher(tell);
   ownRuns.add(plan.run);
   try {
     return { ...(await evict(layout, plan, clock, watcher)), pins };
   } finally {
     ownRuns.delete(plan.run);
-    watcher.end();
+    watcher.tellNow();
   }
 }
 
@@ -117,25 +118,27 @@ async function renewedTime(layout: Layout, ages: LeaseAges, indexOnly: boolean) 
 async function finishAbandoned(
   layout: Layout,
   { evictAgeMs, graceMs, abandonedAfterMs }: LeaseAges,
+  watcher: StepsWatcher,
 ): Promise<Finished> {
   const clock = await removersClock(layout);
   trash ??= trashWatch(layout);
   let sum = nothingEmptied;
   for (const run of trash.abandoned(abandonedAfterMs)) {
     if ([...ownRuns].some((own) => run.startsWith(own))) continue;
-    sum = sumOfEmptied(sum, emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock));
+    sum = sumOfEmptied(sum, emptyTrash(layout, run, { evictAgeMs, restMs: graceMs }, clock, watcher));
   }
+  watcher.tellNow();
   return { ...sum, runsLeft: trash.count() };
 }
 
 async function run(
   layout: Layout,
   task: JanitorTask,
-  tell: (steps: EvictionSteps) => void,
+  watcher: StepsWatcher,
 ): Promise<JanitorAnswers[JanitorTask['kind']]> {
-  if (task.kind === 'evict') return await evictOnce(layout, task, tell);
+  if (task.kind === 'evict') return await evictOnce(layout, task, watcher);
   if (task.kind === 'pins') return (await renewedTime(layout, task.ages, task.indexOnly)).pins;
-  if (task.kind === 'finish') return await finishAbandoned(layout, task.ages);
+  if (task.kind === 'finish') return await finishAbandoned(layout, task.ages, watcher);
   if (task.kind === 'scrub') return await goOnScrubbing(layout, task.startAt, task.charge);
   if (task.kind === 'records') {
     const { anew, forMs, ages, indexOnly } = task;
@@ -143,6 +146,8 @@ async function run(
     records ??= recordTidier(layout, () => tidiersClock());
     return await records.slice(anew, forMs, ages.evictAgeMs, ages.graceMs);
   }
+  // What was moved until now is not where it is measured.
+  watcher.tellNow();
   return measureVolume(layout, task.prefixes, task.records);
 }
 
@@ -150,9 +155,9 @@ async function run(
 if (parentPort !== null) {
   const port = parentPort;
   const layout = layoutOf(workerData as string);
-  const tell = (steps: EvictionSteps) => port.postMessage({ steps } satisfies JanitorResponse);
+  const watcher = steppedWatcher((steps) => port.postMessage({ steps } satisfies JanitorResponse));
   port.on('message', ({ id, task }: JanitorRequest) => {
-    run(layout, task, tell).then(
+    run(layout, task, watcher).then(
       (answer) => port.postMessage({ id, answer } satisfies JanitorResponse),
       (error: unknown) => port.postMessage({ id, failure: String(error) } satisfies JanitorResponse),
     );

@@ -22,6 +22,7 @@ export async function sweepQuarantine(
   const begun = performance.now();
   const removed = await emptyQuarantine(layout, { ageMs: keptMs, bytes }, clock);
   if (removed.blobs === 0) return;
+  space.shifted({ transit: -removed.bytes });
   space.freed(removed.bytes, performance.now() - begun);
   logger.info('removed damaged blobs that had been set aside', removed);
 }

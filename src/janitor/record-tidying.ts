@@ -53,6 +53,7 @@ export function startRecordTidying(parts: RecordTidyingParts): Repeating {
     const { looked, waiting, removed, bytes, firstRemoved, failure, done } = slice;
     observer.tidiedRecords({ looked, waiting, removed });
     if (removed > 0) {
+      volume.space.shifted({ records: -bytes });
       volume.space.freed(bytes, performance.now() - begun);
       logger.info('removed records that lead to something which has not been here for long', {
         removed,

@@ -5,6 +5,7 @@ import { orWithoutBallast } from './ballast.ts';
 import { trashedFiles, sizeOnDisk } from './evictable.ts';
 import { foldersBelow } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
+import { nobody } from './removal-watcher.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
 /** What came of a run in the trash. */
@@ -46,20 +47,29 @@ export interface EmptyingAges {
  * Finishes a run: what was touched meanwhile goes back, the rest is removed. Any process may finish any
  * run, the one of a janitor that died included; each file counts for whoever removed it. Blocks its thread.
  */
-export function emptyTrash(layout: Layout, run: string, ages: EmptyingAges, clock: Clock): Emptied {
+export function emptyTrash(
+  layout: Layout,
+  run: string,
+  ages: EmptyingAges,
+  clock: Clock,
+  watcher = nobody,
+): Emptied {
   const outcome = { blobs: 0, records: 0, bytes: 0, returned: 0 };
   let youngestIdleMs = Number.POSITIVE_INFINITY;
-  for (const { path, home, stats } of trashedFiles(layout, run)) {
+  for (const { path, home, blob, stats } of trashedFiles(layout, run)) {
     // A rename sets ctime; a clock that is behind only makes it wait.
     if (ages.restMs > 0 && clock() - stats.ctimeMs < ages.restMs) continue;
     const isBlob = dirname(path) === join(layout.trash, run);
     const idleMs = clock() - stats.mtimeMs;
     if (idleMs < ages.evictAgeMs && home !== undefined) {
       linkBack(layout, path, home);
-      if (discarded(path)) outcome.returned++;
+      if (!discarded(path)) continue;
+      outcome.returned++;
+      watcher.returned(blob, sizeOnDisk(stats));
     } else if (discarded(path)) {
       outcome[isBlob ? 'blobs' : 'records']++;
       outcome.bytes += sizeOnDisk(stats);
+      watcher.removed(sizeOnDisk(stats));
       if (isBlob) youngestIdleMs = Math.min(youngestIdleMs, idleMs);
     }
   }

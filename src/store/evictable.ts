@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { parseBlobName } from '../core/digest.ts';
+import { type BlobName, parseBlobName } from '../core/digest.ts';
 import { digestFunctions } from '../core/digest-function.ts';
 import { filesBelow, filesIn } from './folder-walk.ts';
 import type { Layout } from './layout.ts';
@@ -10,6 +10,8 @@ export interface EvictableFile {
   readonly path: string;
   /** Where it rests in a run's folder of the trash; the way back follows from it. */
   readonly trashName: string;
+  /** Undefined for a record. */
+  readonly blob: BlobName | undefined;
   readonly stats: Stats;
 }
 
@@ -22,7 +24,7 @@ export function* evictableBlobs(layout: Layout, prefix: string): Generator<Evict
     for (const { name, path, stats } of filesIn(join(layout.objectsOf(digestFunction), prefix))) {
       // What is not named as a blob is not ours to remove.
       const blob = parseBlobName((digestFunction === 'sha256' ? '' : `${digestFunction}-`) + prefix + name);
-      if (blob !== undefined) yield { path, trashName: blob, stats };
+      if (blob !== undefined) yield { path, trashName: blob, blob, stats };
     }
   }
 }
@@ -31,7 +33,7 @@ export function* evictableBlobs(layout: Layout, prefix: string): Generator<Evict
 export function* evictableRecords(layout: Layout): Generator<EvictableFile> {
   for (const root of layout.recordRoots) {
     for (const { path, stats } of filesBelow(root)) {
-      yield { path, trashName: recordTrashName(layout, path), stats };
+      yield { path, trashName: recordTrashName(layout, path), blob: undefined, stats };
     }
   }
 }
@@ -46,19 +48,26 @@ export function isRecordTrashName(trashName: string): boolean {
   return trashName.startsWith(join(recordsFolder, sep));
 }
 
-/** What rests in a run's folder of the trash, and where each came from; undefined for what nobody of us put there. */
-export function* trashedFiles(
-  layout: Layout,
-  run: string,
-): Generator<{ path: string; home: string | undefined; stats: Stats }> {
+/** What rests in a run's folder of the trash. */
+export interface TrashedFile {
+  readonly path: string;
+  /** Where it came from; undefined for what nobody of us put there. */
+  readonly home: string | undefined;
+  /** Undefined for a record, and for what nobody of us put there. */
+  readonly blob: BlobName | undefined;
+  readonly stats: Stats;
+}
+
+/** What rests in a run's folder of the trash. */
+export function* trashedFiles(layout: Layout, run: string): Generator<TrashedFile> {
   const folder = join(layout.trash, run);
   for (const { name, path, stats } of filesIn(folder)) {
     const blob = parseBlobName(name);
-    yield { path, home: blob === undefined ? undefined : layout.blob(blob), stats };
+    yield { path, home: blob === undefined ? undefined : layout.blob(blob), blob, stats };
   }
   const records = join(folder, recordsFolder);
   for (const { path, stats } of filesBelow(records)) {
-    yield { path, home: join(layout.root, relative(records, path)), stats };
+    yield { path, home: join(layout.root, relative(records, path)), blob: undefined, stats };
   }
 }
 

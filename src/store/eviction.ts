@@ -4,6 +4,7 @@ import { isFull } from './ballast.ts';
 import { type Emptied, nothingEmptied } from './emptying.ts';
 import { evictableBlobs, type EvictableFile, evictableRecords, sizeOnDisk } from './evictable.ts';
 import { blobPrefixes, type Layout } from './layout.ts';
+import { nobody, type RemovalWatcher } from './removal-watcher.ts';
 import { type TrashParts, trashParts } from './trash-parts.ts';
 import { volumeError } from './volume-error.ts';
 
@@ -29,21 +30,12 @@ export interface EvictionOutcome extends Emptied {
   readonly droppedBallast: boolean;
 }
 
-/** Hears what a pass does while it goes on, a file at a time. */
-export interface EvictionWatcher {
-  looked(): void;
-  /** Into the trash. Bytes on disk. */
-  moved(bytes: number): void;
-}
-
 /** Hashes are uniform: what 16 of the 256 folders hold is a sixteenth of everything, within a few percent. */
 const sampledFolders = 16;
 /** Fewer due blobs than this in the sample say little about the rest. */
 const tellingSample = 500;
 /** Of the sample so many are kept at most, chosen at random: memory is the same at any number of blobs. */
 const keptOfSample = 100_000;
-
-const nobody: EvictionWatcher = { looked: () => {}, moved: () => {} };
 
 /**
  * Frees room by removing the blobs that were used longest ago, without an index of them, and what leads
@@ -65,7 +57,7 @@ export async function evict(
   try {
     const cutoff = cutoffTime(layout, plan, clock, watcher);
     if (cutoff === undefined) return { ...nothingEmptied, droppedBallast: false };
-    const trash = trashParts(layout, plan, clock);
+    const trash = trashParts(layout, plan, clock, watcher);
     await moveOlderThan(layout, plan, trash, cutoff, clock, watcher);
     return await trash.end();
   } catch (error) {
@@ -86,7 +78,7 @@ function cutoffTime(
   layout: Layout,
   plan: EvictionPlan,
   clock: Clock,
-  watcher: EvictionWatcher,
+  watcher: RemovalWatcher,
 ): number | undefined {
   const prefixes = shuffledPrefixes();
   const sample: DueFile[] = [];
@@ -125,16 +117,16 @@ async function moveOlderThan(
   trash: TrashParts,
   cutoff: number,
   clock: Clock,
-  watcher: EvictionWatcher,
+  watcher: RemovalWatcher,
 ): Promise<void> {
   let [bytes, files] = [0, 0];
-  const move = ({ path, trashName, stats }: EvictableFile): Promise<void> | undefined => {
+  const move = ({ path, trashName, blob, stats }: EvictableFile): Promise<void> | undefined => {
     watcher.looked();
     if (stats.mtimeMs > cutoff || !isDue(stats, plan, clock)) return undefined;
     if (!trash.move(path, trashName)) return undefined;
     bytes += sizeOnDisk(stats);
     files++;
-    watcher.moved(sizeOnDisk(stats));
+    watcher.moved(blob, sizeOnDisk(stats));
     return trash.goOn();
   };
   // A look and the move that follows from it are one step: only after both may others come between.

@@ -7,7 +7,7 @@ import type { Observer, PinCounts } from '../core/observer.ts';
 import type { Layout } from './layout.ts';
 import { type Shortage, shortOfDisk, shortOfQuota, fullSentence, type VolumeUsage } from './shortage.ts';
 import { type UsageLedger, usageLedger } from './usage-ledger.ts';
-import type { Measuring, UsedBytes } from './used-bytes.ts';
+import type { Measuring, Shift, UsedBytes } from './used-bytes.ts';
 import { errnoOf, isFull, volumeError } from './volume-error.ts';
 
 /**
@@ -43,7 +43,9 @@ export interface Space {
   askForMeasuring(measure: () => Promise<void>): void;
   /** Before folders are measured, with what other servers have told until now. */
   beginMeasuring(): Promise<Measuring>;
-  /** A pass that took so long has removed something: what was measured before says nothing any more. */
+  /** Our own janitor has moved or removed something (UsedBytes.shifted). */
+  shifted(shift: Shift): void;
+  /** It has removed so much, and took so long for it: free space is looked at anew, and other servers are told. */
   freed(bytes: number, tookMs: number): void;
   /** What is pinned now, for those who are told that nothing can be removed. */
   pinned(pins: PinCounts): void;
@@ -216,6 +218,7 @@ export async function measuredSpace(
       await ledger.look();
       return used.beginMeasuring();
     },
+    shifted: (shift) => used.shifted(shift),
     freed(bytes, tookMs) {
       ledger.freed(bytes, tookMs);
       measuredAt = -Infinity;

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Emptied, emptyTrash, nothingEmptied, sumOfEmptied } from './emptying.ts';
 import type { EvictionPlan } from './eviction.ts';
 import type { Layout } from './layout.ts';
+import type { RemovalWatcher } from './removal-watcher.ts';
 import { type TrashRun, trashRun } from './trash-run.ts';
 
 /** The trash of one pass: a run after the other, each emptied when it has rested. Blocks its thread, except where it says so. */
@@ -19,7 +20,12 @@ export interface TrashParts {
 const movesAtOnce = 1000;
 
 /** For one pass of this plan. */
-export function trashParts(layout: Layout, plan: EvictionPlan, clock: Clock): TrashParts {
+export function trashParts(
+  layout: Layout,
+  plan: EvictionPlan,
+  clock: Clock,
+  watcher: RemovalWatcher,
+): TrashParts {
   const resting: { readonly run: string; readonly untilMs: number }[] = [];
   let emptied = nothingEmptied;
   let droppedBallast = false;
@@ -43,7 +49,7 @@ export function trashParts(layout: Layout, plan: EvictionPlan, clock: Clock): Tr
     if (first === undefined) return;
     emptied = sumOfEmptied(
       emptied,
-      emptyTrash(layout, first.run, { evictAgeMs: plan.evictAgeMs, restMs: 0 }, clock),
+      emptyTrash(layout, first.run, { evictAgeMs: plan.evictAgeMs, restMs: 0 }, clock, watcher),
     );
   }
 

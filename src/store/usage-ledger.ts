@@ -21,7 +21,7 @@ export interface UsageLedger {
    */
   take(bytes: number, files: number, left: number): Promise<void> | undefined;
   settle(bytes: number, blob: BlobName | undefined): void;
-  /** A pass of ours that took so long has removed so much. */
+  /** Tells others that a pass of ours that took so long has removed so much. */
   freed(bytes: number, tookMs: number): void;
   /** What others may have taken without having said so yet. Bytes. */
   bookedByOthers(): number;
@@ -150,7 +150,6 @@ export async function usageLedger(layout: Layout, blockSize: number): Promise<Us
       });
     },
     freed(bytes, tookMs) {
-      used.freed(bytes, performance.now() - tookMs);
       told.freedBytes += bytes;
       told.freeingMs += tookMs;
       if (tellsOthers) void pages.post();

@@ -12,7 +12,9 @@ export interface UsedBytes {
   current(): number;
   /** Before folders are measured: what the result has to be compared with. */
   beginMeasuring(): Measuring;
-  /** So much was removed since then (performance.now()), nobody knows from which folders. */
+  /** What our own janitor has moved or removed; told before what it measures after that, and not when that was measured already. */
+  shifted(shift: Shift): void;
+  /** Another server has removed so much since then (performance.now()), nobody knows from which folders. */
   freed(bytes: number, since: number): void;
   /** Whether all folders were measured since then (performance.now()). */
   isMeasuredSince(time: number): boolean;
@@ -31,6 +33,14 @@ export interface MeasuredBytes {
   readonly records: number | undefined;
   /** Of what is on its way in or out, and of what was set aside. */
   readonly transit: number;
+}
+
+/** How bytes on disk came from one place to another, or left it, since the last that was told. */
+export interface Shift {
+  /** By the places of blobs among the 256 folders (folderIndex). */
+  readonly folders?: ReadonlyMap<number, number>;
+  readonly records?: number;
+  readonly transit?: number;
 }
 
 /** What a server had written when each folder was measured last, and had on its way when that was. */
@@ -54,8 +64,8 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
   const measured = new Float64Array(blobPrefixes.length);
   const measuredAt = new Float64Array(blobPrefixes.length).fill(-Infinity);
   let blobs = 0;
-  let records = 0;
-  let transit = 0;
+  let records: number | undefined;
+  let transit: number | undefined;
   const earliers = new Map<string, Earlier>();
 
   function* servers(): Generator<readonly [string, UsageCounts, Earlier]> {
@@ -119,10 +129,17 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
     beginMeasuring,
     isMeasuredSince,
     current() {
-      let bytes = blobs + records + transit;
+      let bytes = blobs + (records ?? 0) + (transit ?? 0);
       for (const [, counts, earlier] of servers())
         bytes += counts.publishedBytes - earlier.publishedBytes + inFlightOf(counts) - earlier.inFlight;
       return Math.max(0, bytes);
+    },
+    shifted(shift) {
+      for (const [index, bytes] of shift.folders ?? [])
+        if (measuredAt[index] !== -Infinity) measured[index] = (measured[index] ?? 0) + bytes;
+      if (records !== undefined) records += shift.records ?? 0;
+      if (transit !== undefined) transit += shift.transit ?? 0;
+      addUp();
     },
     freed(bytes, since) {
       const share = blobs === 0 ? 0 : Math.max(0, 1 - bytes / blobs);
