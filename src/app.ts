@@ -21,10 +21,10 @@ import { startMeasurer } from './janitor/measurer.ts';
 import { sweepQuarantine } from './janitor/quarantine-sweeper.ts';
 import { every } from './janitor/repeating.ts';
 import { startVolumeWatch } from './janitor/volume-watch.ts';
-import { callBounds } from './rpc/call-bounds.ts';
-import { routeGrpcLog } from './rpc/grpc-log.ts';
+import { callBounds } from './grpc/call-bounds.ts';
+import { codeOfRefusal } from './rpc/allowed-methods.ts';
 import { type Listener, type ListenerOptions, openListener } from './rpc/listener.ts';
-import { listenInPlace } from './rpc/socket-file.ts';
+import { listenInPlace } from './grpc/socket-file.ts';
 import { type StatusPageOptions, statusSources, volumeFigures } from './status-sources.ts';
 import { openVolume, type Volume, type VolumeOptions } from './store/volume.ts';
 import { countedCalls } from './telemetry/counted-calls.ts';
@@ -80,7 +80,6 @@ const tidyMs = 5000;
 /** The composition root: opens the volume, then the doors. Rejects with what to do about it when something cannot be had. */
 export async function startApp(options: AppOptions, logger: Logger): Promise<App> {
   const clock: Clock = Date.now;
-  routeGrpcLog(logger);
   const metrics = prometheusMetrics(version);
   metrics.watchCertificates(options.certificates);
   const startedAtMs = clock();
@@ -171,7 +170,11 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
     : undefined;
 
   const health = HealthState();
-  const bounds = callBounds({ streamIdleMs: options.streamIdleMs, onCut: (cut) => observer.cut(cut) });
+  const bounds = callBounds({
+    streamIdleMs: options.streamIdleMs,
+    onCut: (cut) => observer.cut(cut),
+    codeOfRefusal,
+  });
   let draining = false;
   const readiness = { current: () => readinessOf(watch.state(), draining) };
   const statusParts = {

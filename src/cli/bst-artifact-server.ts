@@ -3,7 +3,7 @@ import { type AppOptions, startApp } from '../app.ts';
 import { openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
-import { reloadableCredentials } from '../rpc/tls.ts';
+import { reloadableTls } from '../grpc/tls.ts';
 import { runUntilStopped } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
@@ -166,9 +166,9 @@ async function listenerOptions(options: Options, logger: Logger): Promise<Listen
   };
   if (options.tls === undefined) return { ...common, identified: false };
   const material = await readTlsFiles(options.tls, logger);
-  const reloadable = reloadableCredentials(material);
+  const reloadable = reloadableTls(material);
   watchTlsFiles(options.tls, material, reloadable, logger);
-  return { ...common, identified: true, credentials: reloadable.credentials };
+  return { ...common, identified: true, tls: reloadable };
 }
 
 /** The parser's complaints in the words of the reference. */

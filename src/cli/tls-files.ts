@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { authorizedList } from '../certs/authorized-list.ts';
 import { findingLine } from '../certs/finding.ts';
 import type { Logger } from '../core/observer.ts';
-import type { ReloadableCredentials, TlsMaterial } from '../rpc/tls.ts';
+import type { ReloadableTls, TlsMaterial } from '../grpc/tls.ts';
 
 /** The files that TLS in the process is made of. */
 export interface TlsFiles {
@@ -48,7 +48,7 @@ async function readText(path: string): Promise<string> {
 export function watchTlsFiles(
   files: TlsFiles,
   current: TlsMaterial,
-  credentials: ReloadableCredentials,
+  tls: ReloadableTls,
   logger: Logger,
 ): void {
   let known = fingerprintOf(current);
@@ -59,7 +59,7 @@ export function watchTlsFiles(
       known = fingerprintOf(material);
       // Once more, now that its findings are news.
       await readTlsFiles(files, logger);
-      credentials.reload(material);
+      tls.reload(material);
       logger.info('took over changed certificates', { clients: material.clients?.fingerprints.size });
     } catch (error) {
       logger.error('the changed certificates cannot be used; the old ones stay', { error: String(error) });

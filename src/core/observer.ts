@@ -69,10 +69,25 @@ export interface PinCounts {
   readonly bytes: number;
 }
 
+/** A method of a gRPC service. */
+export interface GrpcMethod {
+  /** `/<service>/<method>`. */
+  readonly path: string;
+  readonly service: string;
+  readonly name: string;
+  /** Whether a call has a stream of messages in each direction. */
+  readonly definition: { readonly requestStream: boolean; readonly responseStream: boolean };
+}
+
 /** What rooms tell of their work. Telemetry turns it into metrics and log lines; nobody waits for it. */
 export interface Observer {
   callBegan(role: Role): void;
   callEnded(role: Role): void;
+  /** A gRPC call came in; each is told of its end, with the name of its status and how long it took. */
+  grpcBegan(method: GrpcMethod): void;
+  grpcEnded(method: GrpcMethod, code: string, seconds: number): void;
+  /** A message of a call in which these are a stream. */
+  grpcStreamed(method: GrpcMethod, direction: 'received' | 'sent'): void;
   lookedUp(kind: LookupKind, tool: ToolLabel, hits: number, misses: number): void;
   /** Payload bytes that came in over a service, without framing. */
   received(service: string, role: Role, bytes: number): void;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { AccessRules } from '../core/access.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import type { Role } from '../core/observer.ts';
-import { answerCacheRequest, type CacheParts } from './cache-requests.ts';
+import { answerCacheRequest, type CacheParts, unwantedBodyMs } from './cache-requests.ts';
 import { exchangeOf } from './exchange.ts';
 
 /** Where a listener of the HTTP cache protocol listens and what may be done there. */
@@ -39,8 +39,6 @@ const mostBetweenLooksMs = 5000;
 /** A proxy keeps connections to us for ten minutes: it should be the one that ends them. */
 const proxyKeepAliveMs = 660_000;
 const keepAliveMs = 60_000;
-/** How long a client may go on sending a body after it was told that nobody wants it. */
-const unwantedBodyMs = 30_000;
 
 /** Gives the address to bind, and sees to it that it is `address` in the end. */
 type InPlace = (address: string, listen: (address: string) => Promise<void>) => Promise<void>;

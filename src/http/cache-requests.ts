@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { whyPullOnly } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { quote } from '../core/digest.ts';
@@ -23,6 +24,9 @@ const headersOf: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'www-authenticate': 'Bearer' },
   503: { 'retry-after': '1' },
 };
+
+/** How long a client may go on sending a body after it was told that nobody wants it. */
+export const unwantedBodyMs = 30_000;
 
 /** Answers one request, whatever it is. Never rejects. */
 export async function answerCacheRequest(
@@ -107,7 +111,7 @@ function refusal(
 }
 
 function send(
-  { request, response }: Exchange,
+  { request, response, expectsContinue }: Exchange,
   status: number,
   sentence: string,
   headers: Readonly<Record<string, string>>,
@@ -119,7 +123,22 @@ function send(
     'x-content-type-options': 'nosniff',
     ...headers,
   });
-  response.end(request.method === 'HEAD' ? undefined : body);
+  if (request.complete || expectsContinue)
+    return void response.end(request.method === 'HEAD' ? undefined : body);
+  response.write(body);
+  endWithBody(request, response);
+}
+
+/** Ended at once, a connection that is to be closed after its answer would be closed on a client that still sends, and take the answer with it. */
+function endWithBody(request: IncomingMessage, response: ServerResponse): void {
+  const end = () => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, unwantedBodyMs);
+  timer.unref();
+  request.once('close', end);
+  request.resume();
 }
 
 function stackOf(error: unknown): string {

@@ -5,11 +5,12 @@ import { type Digest, digestText, parseDigest, type UncheckedDigest } from '../c
 import type { Observer } from '../core/observer.ts';
 import { expectMayPush } from '../core/push-permissions.ts';
 import {
-  type ActionCacheServiceImplementation,
+  type ActionCacheDefinition,
   ActionResult,
   type GetActionResultRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import type { WithCaller } from './caller.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
 import { maxAnswerBytes, maxInlinedBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
 
@@ -21,7 +22,7 @@ export function actionCacheService(
   actions: ActionCache,
   blobs: BlobStore,
   observer: Observer,
-): ActionCacheServiceImplementation<WithCaller> {
+): Handlers<ActionCacheDefinition, CallContext> {
   return {
     async getActionResult(request, { caller, signal }) {
       const { instanceName, digestFunction } = checkRequest(request);
@@ -34,7 +35,7 @@ export function actionCacheService(
           `the result of action ${digestText(action)} is not here, or not whole`,
         );
       return await inlined(blobs, result, action, request, {
-        expectAnswer: (bytes) => caller.stream?.expectAnswer(bytes, signal),
+        expectAnswer: (bytes) => caller.stream.expectAnswer(bytes, signal),
         onInlined: (bytes) => observer.sent('ActionCache', caller.listener, bytes),
       });
     },

@@ -1,4 +1,3 @@
-import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore, Upload } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Observer } from '../core/observer.ts';
@@ -6,7 +5,7 @@ import { expectMayUpload } from '../core/push-permissions.ts';
 import { parseUploadName, type ResourceName } from '../core/resource-name.ts';
 import { zstdDecompressed } from '../core/zstd.ts';
 import type { WriteRequest, WriteResponse } from '../gen/google/bytestream/bytestream.ts';
-import type { WithCaller } from './caller.ts';
+import type { CallContext } from './call-context.ts';
 import { wireOffset } from './request-checks.ts';
 
 /**
@@ -38,11 +37,11 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
 
   return async function write(
     requests: AsyncIterable<WriteRequest>,
-    { caller, signal }: CallContext & WithCaller,
+    { caller, signal }: CallContext,
   ): Promise<WriteResponse> {
     const payloads = await firstOf(requests, (bytes) => {
       observer.received('ByteStream', caller.listener, bytes);
-      caller.stream?.messageDone();
+      caller.stream.messageDone();
     });
     const name = parseUploadName(payloads.resourceName);
     expectMayUpload(caller.scopes, name.instanceName);

@@ -1,16 +1,12 @@
-import type { CallContext } from 'nice-grpc-common';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Observer } from '../core/observer.ts';
 import { parseDownloadName, parseUploadName } from '../core/resource-name.ts';
 import { zstdCompressed } from '../core/zstd.ts';
-import type {
-  ByteStreamServiceImplementation,
-  ReadRequest,
-  ReadResponse,
-} from '../gen/google/bytestream/bytestream.ts';
+import type { ByteStreamDefinition, ReadRequest, ReadResponse } from '../gen/google/bytestream/bytestream.ts';
 import { writeMethod } from './byte-stream-write.ts';
-import type { WithCaller } from './caller.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
 import { wireOffset } from './request-checks.ts';
 
 const service = 'ByteStream';
@@ -19,11 +15,8 @@ const service = 'ByteStream';
 export function byteStreamService(
   blobs: BlobStore,
   observer: Observer,
-): ByteStreamServiceImplementation<WithCaller> {
-  async function* read(
-    request: ReadRequest,
-    { caller, signal }: CallContext & WithCaller,
-  ): AsyncGenerator<ReadResponse> {
+): Handlers<ByteStreamDefinition, CallContext> {
+  async function* read(request: ReadRequest, { caller, signal }: CallContext): AsyncGenerator<ReadResponse> {
     const { digest, compressor } = parseDownloadName(request.resourceName);
     const offset = wireOffset(request.readOffset, 'read_offset');
     if (offset > digest.sizeBytes) {

@@ -1,10 +1,11 @@
-import type { CallContext, ServerMiddleware } from 'nice-grpc-common';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type Access, type AccessRules, type Credentials, decideAccess } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Role } from '../core/observer.ts';
 import { type RequestDetails, type ToolLabel, toolLabel } from '../core/tool.ts';
-import type { CallBounds } from './call-bounds.ts';
-import type { CallStream } from './call-stream.ts';
+import { clientOfAddress } from '../grpc/client-address.ts';
+import type { ServerCall } from '../grpc/server-call.ts';
+import type { ReloadableTls } from '../grpc/tls.ts';
 import { requestDetails } from './request-metadata.ts';
 
 /** What the server knows of whoever makes a call. */
@@ -17,61 +18,77 @@ export interface Caller extends Access {
   readonly tool: ToolLabel;
   /** What the call says of itself, for the log. */
   readonly request: RequestDetails;
-  /** What is below the call; undefined when it has ended already. */
-  readonly stream: CallStream | undefined;
-}
-
-/** Added to the context of every call. */
-export interface WithCaller {
-  readonly caller: Caller;
+  /** What bounds the memory of the call. */
+  readonly stream: Pick<ServerCall, 'messageDone' | 'expectAnswer'>;
 }
 
 /** Set by what terminates TLS in front of us, and believed on listeners that only it can reach. */
-export const fingerprintHeader = 'x-weir-client-fingerprint';
-export const subjectHeader = 'x-weir-client-subject';
+const fingerprintHeader = 'x-weir-client-fingerprint';
+const subjectHeader = 'x-weir-client-subject';
 /** A certificate that an authority seems to have signed; looked at here, since the proxy knows it by its names only. */
-export const certificateHeader = 'x-weir-client-certificate';
+const certificateHeader = 'x-weir-client-certificate';
 /** Set by a proxy that lets a call through without having verified anybody. It only takes away: believed anywhere. */
 const unverifiedHeader = 'x-weir-unverified';
+export const addressHeader = 'x-forwarded-for';
 
-/**
- * Finds out who calls. Nothing that a client sends makes a listener do more than it does.
- * `identified`: whether the two headers come from our own TLS in front, and not from the client.
- */
-export function callerMiddleware(
-  listener: Role,
-  identified: boolean,
-  rules: AccessRules,
-  bounds: CallBounds,
-): ServerMiddleware<WithCaller> {
-  return async function* (call, context) {
-    const { metadata } = context;
-    const access = decideAccess(
-      {
-        listener,
-        certificate: identified ? certificateFrom(context) : undefined,
-        signedCertificate: (identified && metadata.get(certificateHeader)) || undefined,
-        unverified: metadata.has(unverifiedHeader),
-        authorization: metadata.get('authorization'),
-      },
-      rules,
-    );
-    const refused = access instanceof CacheError;
-    const request = requestDetails(metadata);
-    const caller: Caller = {
-      ...(refused ? { role: 'pull', identity: undefined, scopes: [] } : access),
+/** How a listener knows its callers. */
+export interface CallerRules {
+  readonly listener: Role;
+  /** Whether the headers about certificates come from our own TLS in front, and not from the client. */
+  readonly identified: boolean;
+  /** Set where TLS ends in this process. */
+  readonly tls: ReloadableTls | undefined;
+  readonly access: AccessRules;
+}
+
+/** Finds out who calls. Nothing that a client sends makes a listener do more than it does. Throws a ServerError for a certificate that is not let in. */
+export function callerOf(call: ServerCall, { listener, identified, tls, access }: CallerRules): Caller {
+  const { headers } = call;
+  const shown = decideAccess(
+    {
       listener,
-      refusal: refused ? access : undefined,
-      tool: toolLabel(request.tool),
-      request,
-      stream: bounds.streamOf(metadata),
-    };
-    return yield* call.next(call.request, Object.assign(context, { caller }));
+      certificate:
+        tls === undefined ? (identified ? certificateFrom(headers) : undefined) : ofConnection(tls, call),
+      signedCertificate: (identified && tls === undefined && textOf(headers[certificateHeader])) || undefined,
+      unverified: headers[unverifiedHeader] !== undefined,
+      authorization: headers.authorization,
+    },
+    access,
+  );
+  const isRefused = shown instanceof CacheError;
+  const request = requestDetails(headers);
+  return {
+    ...(isRefused ? { role: 'pull', identity: undefined, scopes: [] } : shown),
+    listener,
+    refusal: isRefused ? shown : undefined,
+    tool: toolLabel(request.tool),
+    request,
+    stream: call,
   };
 }
 
-function certificateFrom({ metadata }: CallContext): Credentials['certificate'] {
-  const fingerprint = metadata.get(fingerprintHeader);
+/** Whose a call is, where bounds are for each: the certificate's, or the address's. `behindProxy`: headers about the client are our proxy's. */
+export function ownerOf(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  behindProxy: boolean,
+): string {
+  const told = (name: string) => (behindProxy && textOf(headers[name])) || '';
+  const address = told(addressHeader) || (stream.session?.socket.remoteAddress ?? '');
+  return told(fingerprintHeader) || clientOfAddress(address);
+}
+
+function certificateFrom(headers: IncomingHttpHeaders): Credentials['certificate'] {
+  const fingerprint = textOf(headers[fingerprintHeader]);
   if (!fingerprint) return undefined;
-  return { kind: 'certificate', fingerprint, subject: metadata.get(subjectHeader) ?? '' };
+  return { kind: 'certificate', fingerprint, subject: textOf(headers[subjectHeader]) ?? '' };
+}
+
+function ofConnection(tls: ReloadableTls, call: ServerCall): Credentials['certificate'] {
+  const certificate = tls.identify(call.stream.session);
+  return certificate && { kind: 'certificate', ...certificate };
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.[0];
 }

@@ -1,5 +1,5 @@
 import {
-  type CapabilitiesServiceImplementation,
+  type CapabilitiesDefinition,
   Compressor_Value,
   SymlinkAbsolutePathStrategy_Value,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
@@ -7,14 +7,15 @@ import { digestFunctions, digestFunctionValue } from '../core/digest-function.ts
 import { fastCdcParams, repMaxCdcParams } from '../core/chunking-function.ts';
 import { parseInstanceName } from '../core/instance-name.ts';
 import { mayPush } from '../core/push-permissions.ts';
-import type { WithCaller } from './caller.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
 import { maxBatchBytes } from './limits.ts';
 
 /**
  * build.bazel.remote.execution.v2.Capabilities: the truth about the listener that is asked. `indexOnly`: there is
  * no action cache.
  */
-export function capabilitiesService(indexOnly: boolean): CapabilitiesServiceImplementation<WithCaller> {
+export function capabilitiesService(indexOnly: boolean): Handlers<CapabilitiesDefinition, CallContext> {
   return {
     getCapabilities(request, { caller }) {
       const instanceName = parseInstanceName(request.instanceName);

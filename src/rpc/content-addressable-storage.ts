@@ -13,10 +13,11 @@ import {
   type BatchUpdateBlobsRequest_Request,
   type BatchUpdateBlobsResponse_Response,
   Compressor_Value,
-  type ContentAddressableStorageServiceImplementation,
+  type ContentAddressableStorageDefinition,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
-import type { WithCaller } from './caller.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
 import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
@@ -34,7 +35,7 @@ export function contentAddressableStorageService(
   trees: TreeStore,
   chunks: ChunkStore,
   observer: Observer,
-): ContentAddressableStorageServiceImplementation<WithCaller> {
+): Handlers<ContentAddressableStorageDefinition, CallContext> {
   async function readOne(digest: Digest, takesZstd: boolean): Promise<BatchReadBlobsResponse_Response> {
     const answer = {
       digest: digestMessage(digest),
@@ -85,7 +86,7 @@ export function contentAddressableStorageService(
     async batchReadBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
-      await caller.stream?.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
+      await caller.stream.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
       const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
       const responses = await pMap(digests, (digest) => readOne(digest, takesZstd), {
         concurrency: blobsAtOnce,
@@ -111,7 +112,7 @@ export function contentAddressableStorageService(
     async *getTree(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
       const root = parseDigest(request.rootDigest, digestFunction, 'root digest');
-      await caller.stream?.expectAnswer(mostPageBytes, signal);
+      await caller.stream.expectAnswer(mostPageBytes, signal);
       yield* treePages(trees, root, request, signal);
     },
 

@@ -13,8 +13,8 @@ interface RequestType {
 export const actionCacheFields: CountedFields = { 3: actionResultFields };
 
 /**
- * The same service, whose requests are counted before they are decoded; grpc-js answers INTERNAL to one of too
- * many fields, as to all that cannot be decoded. `within` says where a request has lists that are not its own.
+ * The same service, whose requests are counted before they are decoded; one of too many fields is INVALID_ARGUMENT, as is all
+ * that cannot be decoded. `within` says where a request has lists that are not its own.
  */
 export function withFewFields<D extends Definition>(definition: D, within: CountedFields = {}): D {
   const methods = Object.entries(definition.methods).map(([name, method]) => {

@@ -1,16 +1,11 @@
-import { setDefaultHighWaterMark } from 'node:stream';
-import type { ServerCredentials } from '@grpc/grpc-js';
-import { createServer, type Server } from 'nice-grpc';
-import { prometheusServerMiddleware } from 'nice-grpc-prometheus';
 import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
-import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import type { AccessRules } from '../core/access.ts';
-import { cannotListen } from '../core/listen-error.ts';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Downloader } from '../core/downloader.ts';
+import { cannotListen } from '../core/listen-error.ts';
 import type { Logger, Observer, Role } from '../core/observer.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
 import type { TreeStore } from '../core/tree-store.ts';
@@ -21,29 +16,25 @@ import {
   ContentAddressableStorageDefinition,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { ReferenceStorageDefinition } from '../gen/buildstream/v2/buildstream.ts';
-import { descriptorSet } from '../gen/descriptor-set.ts';
 import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
+import type { CallBounds } from '../grpc/call-bounds.ts';
+import { grpcServer } from '../grpc/server.ts';
+import { type Handlers, type Method, methodsOf } from '../grpc/service.ts';
+import { listenInPlace, unixPrefix } from '../grpc/socket-file.ts';
+import type { ReloadableTls } from '../grpc/tls.ts';
 import { actionCacheService } from './action-cache.ts';
 import { byteStreamService } from './byte-stream.ts';
-import type { CallBounds } from './call-bounds.ts';
-import { callMiddleware } from './call-middleware.ts';
-import { callerMiddleware } from './caller.ts';
+import type { CallContext } from './call-context.ts';
+import { callHooks } from './call-hooks.ts';
+import { ownerOf } from './caller.ts';
 import { capabilitiesService } from './capabilities.ts';
-import { boundConnections } from './connection-bounds.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
-import { drainMiddleware } from './drain-middleware.ts';
-import { errorMiddleware } from './error-middleware.ts';
 import { fetchedAssets } from './fetched-assets.ts';
 import { actionCacheFields, withFewFields } from './few-fields.ts';
-import { withHttp2Servers } from './http2-servers.ts';
-import { maxMessageBytes, maxStreamsPerConnection, waitingMessages } from './limits.ts';
-import { plainMessagesOnly } from './plain-messages.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
+import { reflectionMethods } from './reflection.ts';
 import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
-import { roleMiddleware } from './role-middleware.ts';
-import { listenInPlace, unixPrefix } from './socket-file.ts';
-import { storageMiddleware } from './storage-middleware.ts';
 
 /** Where a listener listens and what may be done there. */
 export interface ListenerOptions {
@@ -55,7 +46,7 @@ export interface ListenerOptions {
   /** Who is let in. */
   readonly access: AccessRules;
   /** Set to terminate TLS here. */
-  readonly credentials?: ServerCredentials;
+  readonly tls?: ReloadableTls;
   readonly pushHint: string;
   readonly reflection: boolean;
   /** How long a connection may take to begin with HTTP/2. Milliseconds. */
@@ -93,103 +84,55 @@ export interface Listener {
   cut(): void;
 }
 
-/** Opens a listener. Rejects with the reason when the address cannot be had. */
-export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
-  const draining = new AbortController();
-  const server = serverWithServices(options, parts, draining.signal);
-  const isSocket = options.address.startsWith(unixPrefix);
-  const port = await listenInPlace(options.address, async (address) => {
-    const listen = () => server.listen(address, options.credentials);
-    return await withHttp2Servers(listen, (http2Server) => {
-      boundConnections(http2Server, {
-        handshakeMs: options.handshakeMs,
-        onCut: (cut) => parts.observer.cut(cut),
-      });
-      parts.bounds.bind(http2Server, isSocket);
-    }).catch((error: unknown) => {
-      throw cannotListen(options.role, options.address, error);
-    });
-  });
-  return {
-    role: options.role,
-    port,
-    drain() {
-      draining.abort();
-      return server.shutdown();
-    },
-    cut: () => server.forceShutdown(),
-  };
-}
-
-/** A peer that does not answer a ping for so long is dead. */
-const pingPatienceMs = 20_000;
-const pingEveryMs = 120_000;
 /** A proxy keeps connections to us for ten minutes, and should be the one that ends them. It takes a ping for a reason to. */
 const proxyIdleMs = 660_000;
 
-function connectionOptions({ address, connectionIdleMs }: ListenerOptions) {
-  if (address.startsWith(unixPrefix))
-    return { 'grpc.max_connection_idle_ms': Math.max(connectionIdleMs, proxyIdleMs) };
-  return {
-    'grpc.max_connection_idle_ms': connectionIdleMs,
-    'grpc.keepalive_time_ms': pingEveryMs,
-    'grpc.keepalive_timeout_ms': pingPatienceMs,
-  };
+/** Opens a listener. Rejects with the reason when the address cannot be had. */
+export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
+  const { address, role, tls, identified, access, pushHint, handshakeMs, connectionIdleMs } = options;
+  const { bounds, observer, logger, indexOnly } = parts;
+  const isSocket = address.startsWith(unixPrefix);
+  const server = grpcServer({
+    methods: methodsServed(options.reflection, parts),
+    hooks: callHooks({ listener: role, identified, tls, access }, { pushHint, indexOnly }, observer, logger),
+    bounds,
+    ownerOf: (stream, headers) => ownerOf(stream, headers, isSocket),
+    tls,
+    handshakeMs,
+    idleMs: isSocket ? Math.max(connectionIdleMs, proxyIdleMs) : connectionIdleMs,
+    pings: !isSocket,
+    onCut: (cut) => observer.cut(cut),
+  });
+  const port = await listenInPlace(address, (own) => server.listen(own)).catch((error: unknown) => {
+    throw cannotListen(role, address, error);
+  });
+  return { role, port, drain: () => server.drain(), cut: () => server.cut() };
 }
 
-function serverWithServices(options: ListenerOptions, parts: ListenerParts, draining: AbortSignal): Server {
-  // grpc-js has no setting for it, and makes an object-mode stream of its own for each call.
-  setDefaultHighWaterMark(true, waitingMessages);
-  const { blobs, references, assets, actions, trees, chunks, downloader, observer, logger } = parts;
-  const server = createServer({
-    'grpc.max_receive_message_length': maxMessageBytes,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': maxStreamsPerConnection,
-    ...connectionOptions(options),
-    interceptors: [plainMessagesOnly],
-  })
-    // Outermost first: each sees what those behind it made of the call.
-    .use(prometheusServerMiddleware())
-    .use(callerMiddleware(options.role, options.identified, options.access, parts.bounds))
-    .use(callMiddleware(logger, observer))
-    .use(errorMiddleware(logger))
-    .use(roleMiddleware(options.pushHint))
-    .use(storageMiddleware(parts.indexOnly))
-    .use(drainMiddleware(draining));
-  server.add(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer));
-  server.add(
-    withFewFields(ContentAddressableStorageDefinition),
-    contentAddressableStorageService(blobs, trees, chunks, observer),
-  );
-  server.add(
-    withFewFields(ActionCacheDefinition, actionCacheFields),
-    actionCacheService(actions, blobs, observer),
-  );
-  server.add(withFewFields(CapabilitiesDefinition), capabilitiesService(parts.indexOnly));
-  server.add(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer));
-  server.add(
-    withFewFields(FetchDefinition),
-    remoteAssetFetchService(assets, fetchedAssets(assets, downloader), observer),
-  );
-  server.add(withFewFields(PushDefinition), remoteAssetPushService(assets, observer));
-  server.add(HealthDefinition, HealthServiceImpl(parts.health));
-  if (options.reflection) {
-    const names = [
-      ActionCacheDefinition,
-      ByteStreamDefinition,
-      ContentAddressableStorageDefinition,
-      CapabilitiesDefinition,
-      ReferenceStorageDefinition,
-      FetchDefinition,
-      PushDefinition,
-    ];
-    server.add(
-      ServerReflectionService,
-      ServerReflection(
-        descriptorSet(),
-        names.map(({ fullName }) => fullName),
-      ),
-    );
-  }
-  return server;
+function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallContext>[] {
+  const { blobs, references, assets, actions, trees, chunks, downloader, observer, indexOnly } = parts;
+  const health = HealthServiceImpl(parts.health) as unknown as Handlers<typeof HealthDefinition, CallContext>;
+  const methods = [
+    ...methodsOf(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer)),
+    ...methodsOf(
+      withFewFields(ContentAddressableStorageDefinition),
+      contentAddressableStorageService(blobs, trees, chunks, observer),
+    ),
+    ...methodsOf(
+      withFewFields(ActionCacheDefinition, actionCacheFields),
+      actionCacheService(actions, blobs, observer),
+    ),
+    ...methodsOf(withFewFields(CapabilitiesDefinition), capabilitiesService(indexOnly)),
+    ...methodsOf(withFewFields(ReferenceStorageDefinition), referenceStorageService(references, observer)),
+    ...methodsOf(
+      withFewFields(FetchDefinition),
+      remoteAssetFetchService(assets, fetchedAssets(assets, downloader), observer),
+    ),
+    ...methodsOf(withFewFields(PushDefinition), remoteAssetPushService(assets, observer)),
+    ...methodsOf(HealthDefinition, health),
+  ];
+  if (!reflection) return methods;
+  const services = new Set(methods.map(({ service }) => service));
+  services.delete(HealthDefinition.fullName);
+  return [...methods, ...reflectionMethods<CallContext>([...services])];
 }

@@ -3,6 +3,7 @@ import type { ByteStreamDefinition, ReadResponse } from '../gen/google/bytestrea
 
 /** ReadResponse.data: field 10, length-delimited. */
 const dataTag = (10 << 3) | 2;
+const roomBytes = 5;
 
 /**
  * The same service, whose Read answers are encoded in place: the few bytes of the message go into the room
@@ -10,18 +11,20 @@ const dataTag = (10 << 3) | 2;
  */
 export function withReadInPlace(definition: ByteStreamDefinition): ByteStreamDefinition {
   const { read } = definition.methods;
-  const encode = (message: ReadResponse) => ({ finish: () => readResponseBytes(message.data) });
-  // Of a writer, only finish() is ever called here.
-  const responseType = { ...read.responseType, encode } as unknown as typeof read.responseType;
+  const encodeWithRoom = (message: ReadResponse) => readResponseBytes(message.data);
+  const responseType = { ...read.responseType, encodeWithRoom };
   return { ...definition, methods: { ...definition.methods, read: { ...read, responseType } } };
 }
 
-function readResponseBytes(data: Uint8Array): Buffer {
-  if (data.length === 0) return Buffer.alloc(0);
-  const header = headerOf(data.length);
-  if (!hasHeadroom(data)) return Buffer.concat([header, data]);
-  const message = Buffer.from(data.buffer, data.byteOffset - header.length, header.length + data.length);
+/** With five bytes of room before it (MessageType.encodeWithRoom). */
+function readResponseBytes(data: Uint8Array): Uint8Array {
+  const header = data.length === 0 ? new Uint8Array() : headerOf(data.length);
+  const hasRoom = hasHeadroom(data);
+  const start = hasRoom ? data.byteOffset - header.length : roomBytes;
+  const buffer = hasRoom ? data.buffer : new ArrayBuffer(roomBytes + header.length + data.length);
+  const message = new Uint8Array(buffer, start, header.length + data.length);
   message.set(header);
+  if (!hasRoom) message.set(data, header.length);
   return message;
 }
 

@@ -5,8 +5,9 @@ import type { Observer } from '../core/observer.ts';
 import { expectMayPush } from '../core/push-permissions.ts';
 import { parseReferenceKey } from '../core/reference-key.ts';
 import type { ReferenceStore } from '../core/reference-store.ts';
-import type { ReferenceStorageServiceImplementation } from '../gen/buildstream/v2/buildstream.ts';
-import type { WithCaller } from './caller.ts';
+import type { ReferenceStorageDefinition } from '../gen/buildstream/v2/buildstream.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
 import { digestMessage } from './digest-message.ts';
 
 /** BuildStream pushes an artifact under one or two keys; this is room for others, not for floods. */
@@ -16,7 +17,7 @@ const maxKeys = 100;
 export function referenceStorageService(
   references: ReferenceStore,
   observer: Observer,
-): ReferenceStorageServiceImplementation<WithCaller> {
+): Handlers<ReferenceStorageDefinition, CallContext> {
   return {
     async getReference(request, { caller, signal }) {
       const instanceName = parseInstanceName(request.instanceName);

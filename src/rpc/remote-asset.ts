@@ -14,13 +14,12 @@ import { digestFunctionValue } from '../core/digest-function.ts';
 import { parseInstant, timestampMessage } from '../core/instant.ts';
 import type { Observer } from '../core/observer.ts';
 import { expectMayPush, nameOfAsset } from '../core/push-permissions.ts';
-import type {
-  FetchServiceImplementation,
-  PushServiceImplementation,
-} from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
+import type { FetchDefinition, PushDefinition } from '../gen/build/bazel/remote/asset/v1/remote_asset.ts';
 import type { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Timestamp } from '../gen/google/protobuf/timestamp.ts';
-import type { Caller, WithCaller } from './caller.ts';
+import type { Handlers } from '../grpc/service.ts';
+import type { CallContext } from './call-context.ts';
+import type { Caller } from './caller.ts';
 import { digestMessage } from './digest-message.ts';
 import type { FetchedAssets } from './fetched-assets.ts';
 import { type CheckedRequest, checkRequest } from './request-checks.ts';
@@ -55,7 +54,7 @@ export function remoteAssetFetchService(
   assets: AssetStore,
   fetched: FetchedAssets,
   observer: Observer,
-): FetchServiceImplementation<WithCaller> {
+): Handlers<FetchDefinition, CallContext> {
   /** Undefined when none of the names has an asset that is of use. */
   async function fetch(kind: AssetKind, request: FetchRequest, caller: Caller, signal: AbortSignal) {
     const wanted = wantedAsset(request);
@@ -88,7 +87,7 @@ export function remoteAssetFetchService(
 export function remoteAssetPushService(
   assets: AssetStore,
   observer: Observer,
-): PushServiceImplementation<WithCaller> {
+): Handlers<PushDefinition, CallContext> {
   async function push(
     kind: AssetKind,
     request: PushRequest,

@@ -1,19 +1,21 @@
-import type { Metadata } from 'nice-grpc-common';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { type RequestDetails, requestMetadataHeader } from '../core/tool.ts';
 import { RequestMetadata } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
 /** The name that the API gives the header, and the one that buildbox uses. */
 const headers = [requestMetadataHeader, 'requestmetadata-bin'];
 /** Clients send some 200 bytes. */
-const mostBytes = 8 * 1024;
+const mostEncoded = 11 * 1024;
 const mostCharacters = 100;
 
 /** What a call says of the tool that makes it. Anything that cannot be read says nothing. */
-export function requestDetails(metadata: Metadata): RequestDetails {
-  const value = headers.map((name) => metadata.get(name)).find((found) => found !== undefined);
-  if (!(value instanceof Uint8Array) || value.length === 0 || value.length > mostBytes) return {};
+export function requestDetails(from: IncomingHttpHeaders): RequestDetails {
+  const value = headers.map((name) => from[name]).find((found) => found !== undefined);
+  // Base64, with or without its padding; where there are several, the first.
+  const text = String(value ?? '').split(',', 1)[0] ?? '';
+  if (text === '' || text.length > mostEncoded) return {};
   try {
-    return detailsOf(RequestMetadata.decode(value));
+    return detailsOf(RequestMetadata.decode(Buffer.from(text, 'base64')));
   } catch {
     return {};
   }

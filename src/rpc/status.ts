@@ -1,4 +1,4 @@
-import { ServerError, Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc-common';
 import type { CacheError, CacheErrorKind } from '../core/cache-error.ts';
 
 /** Total by type: a new kind does not compile until it has a status. */
@@ -21,9 +21,4 @@ const statusByKind: Record<CacheErrorKind, Status> = {
 
 export function statusOf(error: CacheError): Status {
   return statusByKind[error.kind];
-}
-
-/** What goes over the wire: the status and the sentence, nothing of the cause. */
-export function serverError(error: CacheError): ServerError {
-  return new ServerError(statusOf(error), error.message);
 }

@@ -1,9 +1,9 @@
-import { registry as grpcRegistry } from 'nice-grpc-prometheus';
-import { collectDefaultMetrics, Counter, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
 import type { PublicCertificate } from '../core/public-certificates.ts';
 import { toolLabels } from '../core/tool.ts';
 import { certificateMetrics } from './certificate-metrics.ts';
+import { durationBuckets, grpcMetrics } from './grpc-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
@@ -29,17 +29,11 @@ const misnamed = [
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
 ];
-/** As of gRPC calls, so that the two can be shown together. Seconds. */
-const durationBuckets = exponentialBuckets(0.001, 4, 12);
-
-/** Metrics by prom-client; those of gRPC calls come from nice-grpc-prometheus and are merged in. */
+/** Metrics by prom-client. */
 export function prometheusMetrics(version: string): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of misnamed) registry.removeSingleMetric(name);
-  // A server calls nobody.
-  for (const { name } of grpcRegistry.getMetricsAsArray())
-    if (name.startsWith('grpc_client_')) grpcRegistry.removeSingleMetric(name);
   new Gauge({
     name: 'weir_build_info',
     help: 'Always 1; the version of this server is its label.',
@@ -62,7 +56,7 @@ export function prometheusMetrics(version: string): Metrics {
     async text() {
       setCertificates(certificates());
       await readVolume();
-      return await Registry.merge([registry, grpcRegistry]).metrics();
+      return await registry.metrics();
     },
   };
 }
@@ -144,6 +138,7 @@ function countingObserver(registry: Registry): Observer {
   for (const reason of cuts) cut.inc({ reason }, 0);
   for (const listener of roles) inFlight.set({ listener }, 0);
   return {
+    ...grpcMetrics(registry),
     callBegan: (listener) => inFlight.inc({ listener }),
     callEnded: (listener) => inFlight.dec({ listener }),
     lookedUp(kind, tool, hits, misses) {

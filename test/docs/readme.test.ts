@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { maxMessageFields } from '../../src/core/message-fields.ts';
-import { maxBatchBytes, maxMessageBytes, maxStreamsPerConnection } from '../../src/rpc/limits.ts';
+import { maxMessageBytes, maxStreamsPerConnection } from '../../src/grpc/limits.ts';
+import { maxBatchBytes } from '../../src/rpc/limits.ts';
 import { treeBounds } from '../../src/store/tree-bounds.ts';
 import { codeWords, page, project, section, tableRows } from './documents.ts';
 

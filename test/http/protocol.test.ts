@@ -32,6 +32,13 @@ async function readUntil(socket: Socket, pattern: RegExp): Promise<string> {
   return seen;
 }
 
+/** Resolves when the kernel has it. */
+async function sent(socket: Socket, data: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.write(data, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
 async function started(t: TestContext, options: WeirOptions = {}): Promise<Weir> {
   const weir = await startWeir({ tcp: true, http: true, ...options });
   t.after(async () => await weir.stop());
@@ -127,6 +134,20 @@ void describe('the HTTP cache protocol', () => {
       assert.match(await readUntil(unasked, /\r\n\r\n/), expected);
       unasked.destroy();
     }
+  });
+
+  test('a client that still sends gets its answer, also on a connection that ends with it', async () => {
+    const { data } = randomBlob(4_000_000);
+    const socket = await rawConnection(site.weir.pullUrl);
+    socket.write(
+      `PUT /cas/${'0'.repeat(64)} HTTP/1.1\r\nhost: weir\r\nconnection: close\r\ncontent-length: ${data.length}\r\n\r\n`,
+    );
+    const [answer] = await Promise.all([readUntil(socket, /\n\n?$/), sent(socket, data.subarray(0, 1000))]);
+    assert.match(answer, /^HTTP\/1.1 403 /);
+    // It would be an error of the connection if the server had left.
+    await sent(socket, data.subarray(1000));
+    await once(socket, 'end');
+    socket.destroy();
   });
 
   test('requests may follow one another without waiting for answers, which come in their order', async () => {

@@ -1,8 +1,7 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Cut } from '../core/observer.ts';
 import { clientOfAddress } from './client-address.ts';
-import type { GrpcHttp2Server } from './http2-servers.ts';
 import { mostConnections, mostConnectionsOfOne, mostUnfinishedConnections } from './limits.ts';
 
 /** How long connections may take over what. */
@@ -16,10 +15,10 @@ export interface ConnectionBounds {
 const closingMs = 10_000;
 
 /**
- * Bounds what connections may cost before they carry calls, and after. grpc-js closes idle ones and those whose peer
- * is dead; this ends those that never become HTTP/2, and those that the other side does not close.
+ * Bounds what connections may cost before they carry calls, and after: ends those that never become HTTP/2, and those that
+ * the other side does not close.
  */
-export function boundConnections(server: GrpcHttp2Server, bounds: ConnectionBounds): void {
+export function boundConnections(server: Http2Server | Http2SecureServer, bounds: ConnectionBounds): void {
   const unfinished = unfinishedConnections(bounds);
   const ofClients = connectionsOfClients();
   // Node makes the session while this event is handled, and tells of it then.

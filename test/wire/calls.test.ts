@@ -1,0 +1,78 @@
+// What the transport makes of calls, whatever service they are for.
+import assert from 'node:assert/strict';
+import type { ClientHttp2Session } from 'node:http2';
+import { after, before, describe, test } from 'node:test';
+import { GetCapabilitiesRequest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { framed, request, sessionTo } from '../support/fuzz-frames.ts';
+import { startWeir, type Weir } from '../support/weir.ts';
+
+const capabilities = '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities';
+const bytestream = '/google.bytestream.ByteStream';
+const message = framed(GetCapabilitiesRequest.encode({ instanceName: '' }).finish());
+const [ok, invalidArgument, deadlineExceeded, unimplemented] = [0, 3, 4, 12];
+
+void describe('a call', () => {
+  let weir: Weir;
+  let session: ClientHttp2Session;
+
+  before(async () => {
+    weir = await startWeir();
+    session = await sessionTo(weir.pushAddress);
+  });
+
+  after(async () => {
+    session.destroy();
+    await weir.stop();
+  });
+
+  test('is answered', async () => {
+    assert.equal((await request(session, capabilities, message)).status, ok);
+  });
+
+  test('that ends in the middle of its message is INVALID_ARGUMENT', async () => {
+    const long = framed(Buffer.alloc(100));
+    for (const bytes of [3, 50]) {
+      const end = await request(session, capabilities, long.subarray(0, bytes));
+      assert.equal(end.status, invalidArgument);
+      assert.match(end.message, /ends in the middle of a message/);
+    }
+  });
+
+  test('of one message is INVALID_ARGUMENT with none, and with two', async () => {
+    const none = await request(session, capabilities, new Uint8Array());
+    assert.deepEqual([none.status, none.message], [invalidArgument, 'the call has no message']);
+    const two = await request(session, capabilities, Buffer.concat([message, message]));
+    assert.deepEqual([two.status, two.message], [invalidArgument, 'the call has more than one message']);
+  });
+
+  test('whose bytes are no message is INVALID_ARGUMENT, and says of which method', async () => {
+    const end = await request(session, capabilities, framed(Buffer.from([0x0a, 0xff])));
+    assert.equal(end.status, invalidArgument);
+    assert.match(end.message, /Capabilities\/GetCapabilities/);
+  });
+
+  test('of a method that is not here is UNIMPLEMENTED and names it', async () => {
+    const end = await request(session, `${bytestream}/Rewind`, message);
+    assert.equal(end.status, unimplemented);
+    assert.match(end.message, /google\.bytestream\.ByteStream\/Rewind/);
+  });
+
+  test('that is no gRPC is 415', async () => {
+    const end = await request(session, capabilities, message, { 'content-type': 'text/plain' });
+    assert.deepEqual([end.http, end.status], [415, undefined]);
+  });
+
+  test('ends with DEADLINE_EXCEEDED when the time that its client gives it is over', async () => {
+    const watch = await request(session, '/grpc.health.v1.Health/Watch', framed(new Uint8Array()), {
+      'grpc-timeout': '200m',
+    });
+    assert.equal(watch.status, deadlineExceeded);
+  });
+
+  test('with a time that is none, or longer than any timer, is answered', async () => {
+    for (const timeout of ['', '5', 'soon', '99999999H', '-1S']) {
+      const end = await request(session, capabilities, message, { 'grpc-timeout': timeout });
+      assert.equal(end.status, ok, timeout);
+    }
+  });
+});
