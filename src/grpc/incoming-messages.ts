@@ -112,7 +112,7 @@ export class IncomingMessages {
 
   #throwAway(bytes: number): void {
     this.#unwantedBytes += bytes;
-    if (this.#unwantedBytes > mostUnwantedBytes) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (this.#unwantedBytes > mostUnwantedBytes) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   #end(): void {

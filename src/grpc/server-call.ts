@@ -160,7 +160,7 @@ export class ServerCall {
 
   /**
    * Ends the call with a status, where none was sent yet. An upload is treated as after a broken connection: what it has
-   * brought is kept.
+   * brought is kept. What the client sends after that is thrown away: reset at once, some do not see the answer.
    */
   end(status: CallStatus): void {
     if (this.#status !== undefined) return;
@@ -245,7 +245,6 @@ export class ServerCall {
     this.#stream.once('wantTrailers', () => {
       if (this.#stream.destroyed) return;
       this.#stream.sendTrailers(trailersOf(this.#status ?? ok));
-      this.#afterAnswer();
     });
   }
 
@@ -278,22 +277,14 @@ export class ServerCall {
       return;
     }
     sendOnlyStatus(stream, status);
-    this.#afterAnswer();
-  }
-
-  /**
-   * The client may go on sending, to somebody who does not listen any more. A stream of messages may have no end; a single one is let in and
-   * thrown away, since not all clients look for an answer while they send.
-   */
-  #afterAnswer(): void {
-    if (this.method.definition.requestStream) closeAfterAnswer(this.#stream);
   }
 
   /** Ends the stream of a call whose client does not move, whatever waits to be sent. */
   cut(status: CallStatus): void {
-    const unsent = this.#stream.headersSent;
+    const isUnderWay = this.#stream.headersSent;
     this.end(status);
-    if (unsent) setImmediate(() => this.#stream.close(constants.NGHTTP2_CANCEL));
+    if (isUnderWay) setImmediate(() => this.#stream.close(constants.NGHTTP2_CANCEL));
+    else closeAfterAnswer(this.#stream);
   }
 
   #startDeadline(): void {

@@ -1,10 +1,13 @@
 // What the transport makes of calls, whatever service they are for.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { GetCapabilitiesRequest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { framed, request, sessionTo } from '../support/fuzz-frames.ts';
+import { WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
+import { framed, openStream, request, sessionTo } from '../support/fuzz-frames.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
+import { randomBlob, uploadName } from '../support/wire.ts';
 
 const capabilities = '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities';
 const bytestream = '/google.bytestream.ByteStream';
@@ -55,6 +58,23 @@ void describe('a call', () => {
     const end = await request(session, `${bytestream}/Rewind`, message);
     assert.equal(end.status, unimplemented);
     assert.match(end.message, /google\.bytestream\.ByteStream\/Rewind/);
+  });
+
+  // Behind nginx, Bazel took a reset after the answer for a failed upload.
+  test('is not reset by its answer while its client may still send', async () => {
+    const blob = randomBlob(1000);
+    const write = { resourceName: uploadName(blob), writeOffset: 0n, finishWrite: true, data: blob.data };
+    const stream = openStream(session, `${bytestream}/Write`);
+    stream.on('data', () => {});
+    const trailers = once(stream, 'trailers');
+    stream.write(framed(WriteRequest.encode(write).finish()));
+    assert.equal(((await trailers)[0] as Record<string, string>)['grpc-status'], String(ok));
+    // What came after the answer came before this one.
+    assert.equal((await request(session, capabilities, message)).status, ok);
+    assert.equal(stream.closed, false);
+    stream.end();
+    await once(stream, 'close');
+    assert.equal(stream.rstCode, 0);
   });
 
   test('that is no gRPC is 415', async () => {

@@ -28,7 +28,7 @@ describe('A message that costs the server more than its sender', () => {
   });
 
   test('is refused when it has millions of empty elements', async () => {
-    const session = await sessionTo(weir.pullAddress);
+    const session = await sessionTo(weir.pushAddress);
     const elements = framed(Buffer.alloc(7 * MiB, Buffer.from([0x12, 0])));
     for (const method of ['FindMissingBlobs', 'BatchReadBlobs', 'BatchUpdateBlobs'])
       assert.equal((await request(session, `${cas}/${method}`, elements)).status, invalidArgument);
