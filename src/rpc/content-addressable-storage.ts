@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
-import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import { type Digest, distinctDigests, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
 import { expectMayUpload } from '../core/push-permissions.ts';
@@ -75,10 +75,11 @@ export function contentAddressableStorageService(
   return {
     async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
-      const digests = request.blobDigests.map((digest) => parseDigest(digest, digestFunction));
-      const missing = await blobs.findMissing(digests, signal);
-      const asked = new Set(digests.map(digestText)).size;
-      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
+      const asked = distinctDigests(
+        request.blobDigests.map((digest) => parseDigest(digest, digestFunction)),
+      );
+      const missing = await blobs.findMissing(asked, signal);
+      observer.lookedUp('blob', caller.tool, asked.length - missing.length, missing.length);
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 

@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import { blobName, blobNameParts, type Digest, digestOf, digestText, isEmptyBlob } from '../core/digest.ts';
+import { blobName, blobNameParts, type Digest, digestOf, digestText, distinctDigests, isEmptyBlob } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
@@ -214,11 +214,7 @@ export function volumeBlobStore(
   };
 
   return {
-    async findMissing(digests, signal) {
-      const distinct = [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
-      const leased = await leases.leaseAll(distinct, signal);
-      return distinct.filter((_, index) => leased[index] !== true);
-    },
+    findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
     readWhole,
     read,
     put,

@@ -137,6 +137,7 @@ async function withVolume(
         calls: callsBeforeNames(calls, happens),
         layout,
         coalesceMs: minute,
+        graceMs: minute,
         clock: Date.now,
         observer,
         memory: leaseMemory(minute, Date.now, false),
