@@ -7,8 +7,8 @@ import { pooledFileCalls } from './pooled-file-calls.ts';
 export type Answer<T> = T | Promise<T>;
 
 /** What follows from an answer: at once where that is there, without a promise, which costs more than many a call. */
-export function following<T, U>(answer: Answer<T>, next: (value: T) => Answer<U>): Answer<U> {
-  return answer instanceof Promise ? answer.then(next) : next(answer);
+export function following<T, U>(answer: Answer<T>, work: (value: T) => Answer<U>): Answer<U> {
+  return answer instanceof Promise ? answer.then(work) : work(answer);
 }
 
 /** All of them, in their order. */

@@ -80,11 +80,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
   const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
   const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
 
-  function touchFile(
-    path: string,
-    expectedSize?: number,
-    youngMs = coalesceMs,
-  ): Answer<Stats | undefined> {
+  function touchFile(path: string, expectedSize?: number, youngMs = coalesceMs): Answer<Stats | undefined> {
     const isAnswer = (stats: Stats | undefined) =>
       stats === undefined ||
       (expectedSize !== undefined && stats.size !== expectedSize) ||

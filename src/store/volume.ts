@@ -30,6 +30,7 @@ import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
 import { recordsWithNumbers } from './records-with-numbers.ts';
 import { seenBytes } from './seen-bytes.ts';
+import { smallBlobs } from './small-blobs.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
@@ -120,7 +121,16 @@ export async function openVolume(
     seen,
   });
   const space = await measuredSpace(layout, options, clock, observer);
-  const blobs = volumeBlobStore(calls, layout, leases, seen, space, observer, options.keepsUploads);
+  const blobs = volumeBlobStore(
+    calls,
+    layout,
+    leases,
+    seen,
+    smallBlobs(options.leaseMs),
+    space,
+    observer,
+    options.keepsUploads,
+  );
   const intakes = volumeIntakes({
     layout,
     space,

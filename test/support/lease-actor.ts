@@ -87,7 +87,16 @@ const { calls } = faulty;
 const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
 const memory = leaseMemory(leaseMs, Date.now, true);
 const seen = { wereWrong: () => false };
-const leases = fileTimeLeases({ calls, layout, coalesceMs, graceMs, clock: Date.now, observer, memory, seen });
+const leases = fileTimeLeases({
+  calls,
+  layout,
+  coalesceMs,
+  graceMs,
+  clock: Date.now,
+  observer,
+  memory,
+  seen,
+});
 
 const sharedBlobs = 3000;
 const aimedBlobs = 150;
