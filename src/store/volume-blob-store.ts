@@ -30,7 +30,7 @@ import { openBlob } from './trash.ts';
 import { committedSize, openUpload, type UploadSite } from './uploads.ts';
 import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 
-/** Blobs up to this size are verified on every read, larger ones when this process has not, not lately, or not as they are. Bytes. */
+/** Blobs up to this size are verified whenever they are read from the disk, larger ones when this process has not, not lately, or not as they are. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
 
 /** The times of files are told in steps: that it is written to in the step that it came in would not be seen. Milliseconds. */
