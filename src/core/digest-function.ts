@@ -51,10 +51,15 @@ export function isHashOf(digestFunction: DigestFunction, text: string): boolean 
   return text.length === facts[digestFunction].hashLength && /^[0-9a-f]+$/.test(text);
 }
 
+const byHashLength: ReadonlyMap<number, DigestFunction> = new Map(
+  digestFunctions.filter((name) => name !== 'blake3').map((name) => [facts[name].hashLength, name]),
+);
+
 /**
  * The function whose hashes are as long as this text; undefined when none is. BLAKE3's are as long as
  * SHA-256's: it has to be named, in requests and in resource names.
  */
 export function digestFunctionFor(hash: string): DigestFunction | undefined {
-  return digestFunctions.find((name) => name !== 'blake3' && isHashOf(name, hash));
+  const named = byHashLength.get(hash.length);
+  return named !== undefined && isHashOf(named, hash) ? named : undefined;
 }

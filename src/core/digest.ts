@@ -27,6 +27,8 @@ export interface UncheckedDigest {
   sizeBytes: bigint;
 }
 
+const largestSize = BigInt(Number.MAX_SAFE_INTEGER);
+
 /**
  * `digestFunction` is what the request says; without it the length of the hash decides.
  * Throws 'invalid-argument' with a sentence that says what is wrong with it.
@@ -39,8 +41,8 @@ export function parseDigest(
   if (unchecked === undefined)
     throw new CacheError('invalid-argument', `the ${what} is missing from the request`);
   const { hash, sizeBytes } = unchecked;
-  const hashedBy = digestFunction ?? digestFunctionFor(hash);
-  if (hashedBy === undefined || !isHashOf(hashedBy, hash)) {
+  const hashedBy = functionOfHash(hash, digestFunction);
+  if (hashedBy === undefined) {
     const expected = {
       sha256: 'SHA-256',
       sha1: 'SHA-1',
@@ -55,10 +57,15 @@ export function parseDigest(
   }
   if (sizeBytes < 0n)
     throw new CacheError('invalid-argument', `the size of the ${what} is negative: ${sizeBytes}`);
-  if (sizeBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
+  if (sizeBytes > largestSize) {
     throw new CacheError('invalid-argument', `the size of the ${what} is beyond 2^53 bytes: ${sizeBytes}`);
   }
   return digestOf(hash, Number(sizeBytes), hashedBy);
+}
+
+function functionOfHash(hash: string, named: DigestFunction | undefined): DigestFunction | undefined {
+  if (named === undefined) return digestFunctionFor(hash);
+  return isHashOf(named, hash) ? named : undefined;
 }
 
 /** For a hash that was computed or matched here, with a size that was measured or parsed here. */
@@ -69,6 +76,19 @@ export function digestOf(hash: string, sizeBytes: number, digestFunction: Digest
 /** `[blake3/]<hash>/<size>`, as resource names have it; equal digests have equal texts. */
 export function digestText({ digestFunction, hash, sizeBytes }: Digest): string {
   return `${digestFunction === 'blake3' ? 'blake3/' : ''}${hash}/${sizeBytes}`;
+}
+
+/** Each of them once, in the order of their first mention. */
+export function distinctDigests(digests: readonly Digest[]): readonly Digest[] {
+  const byHash = new Map<string, Digest>();
+  for (const digest of digests) {
+    const known = byHash.get(digest.hash);
+    if (known === undefined) byHash.set(digest.hash, digest);
+    // Nobody has two sizes for a hash, or two functions, but somebody may ask for that: then texts are made, for all.
+    else if (known.sizeBytes !== digest.sizeBytes || known.digestFunction !== digest.digestFunction)
+      return [...new Map(digests.map((each) => [digestText(each), each])).values()];
+  }
+  return byHash.size === digests.length ? digests : [...byHash.values()];
 }
 
 /**

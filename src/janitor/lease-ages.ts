@@ -1,4 +1,5 @@
 import { uptime } from 'node:os';
+import { shortestGraceMs } from '../store/trash.ts';
 import type { Volume } from '../store/volume.ts';
 
 /** How long blobs are promised. Milliseconds. */
@@ -22,7 +23,7 @@ const longestGraceMs = 30_000;
 const slowJanitorMs = 5000;
 
 export function leaseAges({ leaseMs, coalesceMs }: LeaseTimes): LeaseAges {
-  const graceMs = Math.min(longestGraceMs, 1000 + leaseMs / 60);
+  const graceMs = Math.min(longestGraceMs, shortestGraceMs + leaseMs / 60);
   return {
     leaseMs,
     coalesceMs,

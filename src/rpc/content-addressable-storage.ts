@@ -1,8 +1,7 @@
-import pMap from 'p-map';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
-import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import { type Digest, distinctDigests, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
 import { expectMayUpload } from '../core/push-permissions.ts';
@@ -76,10 +75,9 @@ export function contentAddressableStorageService(
   return {
     async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
-      const digests = request.blobDigests.map((digest) => parseDigest(digest, digestFunction));
-      const missing = await blobs.findMissing(digests, signal);
-      const asked = new Set(digests.map(digestText)).size;
-      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
+      const asked = distinctDigests(request.blobDigests.map((digest) => parseDigest(digest, digestFunction)));
+      const missing = await blobs.findMissing(asked, signal);
+      observer.lookedUp('blob', caller.tool, asked.length - missing.length, missing.length);
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 
@@ -88,9 +86,7 @@ export function contentAddressableStorageService(
       const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
       await caller.stream.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
       const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
-      const responses = await pMap(digests, (digest) => readOne(digest, takesZstd), {
-        concurrency: blobsAtOnce,
-      });
+      const responses = await forEach(digests, (digest) => readOne(digest, takesZstd));
       const hits = responses.filter(({ status }) => status?.code === 0).length;
       observer.lookedUp('read', caller.tool, hits, responses.length - hits);
       observer.sent(service, caller.listener, totalBytes(responses));
@@ -104,7 +100,7 @@ export function contentAddressableStorageService(
       const updates = request.requests.map((update) => checkedUpdate(update, digestFunction));
       checkBatch(updates.map(({ digest }) => digest.sizeBytes));
       checkBatch(updates.map(({ data }) => data.length));
-      const responses = await pMap(updates, updateOne, { concurrency: blobsAtOnce });
+      const responses = await forEach(updates, updateOne);
       observer.received(service, caller.listener, totalBytes(updates));
       return { responses };
     },
@@ -119,6 +115,14 @@ export function contentAddressableStorageService(
     splitBlob: (request, { caller, signal }) => splitBlob(chunks, request, caller, signal),
     spliceBlob: (request, { caller, signal }) => spliceBlob(chunks, request, caller, signal),
   };
+}
+
+/** A few at once: where the volume is a local disk, they are done one after the other anyway. */
+async function forEach<T, U>(all: readonly T[], work: (one: T) => Promise<U>): Promise<U[]> {
+  const done: U[] = [];
+  for (let start = 0; start < all.length; start += blobsAtOnce)
+    done.push(...(await Promise.all(all.slice(start, start + blobsAtOnce).map(work))));
+  return done;
 }
 
 /** One blob of a batch. */

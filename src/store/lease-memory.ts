@@ -21,10 +21,11 @@ export interface LeaseMemory {
   generation(): number;
 }
 
-/** Of 256 Ki blobs, with 41 bytes each. The first two bytes of a hash say which set it belongs to. */
+/** Of 256 Ki blobs, with 41 bytes each. Two bytes of a hash say which set it belongs to. */
 const sets = 65_536;
 const ways = 4;
 const hashWords = 4;
+const digitsOfWord = 8;
 
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
@@ -35,13 +36,13 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   const functions = new Uint8Array(slots);
   const promisedUntil = new Float64Array(slots);
   const restsUntil = new Float64Array(slots);
-  const scratch = Buffer.alloc(hashWords * 4);
+  const wanted = new Int32Array(hashWords);
   let forgotten = 0;
 
-  /** Leaves the hash in `scratch`; the first slot of the set that it belongs to. */
+  /** Leaves the hash in `wanted`; the first slot of the set that it belongs to. */
   function setOf({ hash }: Digest): number {
-    scratch.write(hash, 0, hashWords * 4, 'hex');
-    return scratch.readUInt16LE(0) * ways;
+    for (let word = 0; word < hashWords; word++) wanted[word] = wordAt(hash, word * digitsOfWord);
+    return ((wanted[0] ?? 0) & (sets - 1)) * ways;
   }
 
   /** After setOf(): the slot that holds the blob, or -1. */
@@ -50,7 +51,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     for (let slot = set; slot < set + ways; slot++) {
       if (sizes[slot] !== sizeBytes || functions[slot] !== functionIndex) continue;
       let word = 0;
-      while (word < hashWords && hashes[slot * hashWords + word] === scratch.readInt32LE(word * 4)) word++;
+      while (word < hashWords && hashes[slot * hashWords + word] === wanted[word]) word++;
       if (word === hashWords) return slot;
     }
     return -1;
@@ -77,8 +78,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       let slot = slotIn(set, digest);
       if (slot === -1) {
         slot = oldestIn(set);
-        for (let word = 0; word < hashWords; word++)
-          hashes[slot * hashWords + word] = scratch.readInt32LE(word * 4);
+        hashes.set(wanted, slot * hashWords);
         sizes[slot] = digest.sizeBytes;
         functions[slot] = digestFunctions.indexOf(digest.digestFunction);
       }
@@ -97,4 +97,14 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     },
     generation: () => forgotten,
   };
+}
+
+/** Eight hex digits as a number. */
+function wordAt(hash: string, at: number): number {
+  let value = 0;
+  for (let index = at; index < at + digitsOfWord; index++) {
+    const code = hash.charCodeAt(index);
+    value = (value << 4) | (code - (code > 57 ? 87 : 48));
+  }
+  return value;
 }

@@ -8,8 +8,9 @@ import {
   digestOf,
   isEmptyBlob,
 } from '../core/digest.ts';
+import { elapsedClock } from '../core/elapsed.ts';
 import type { Observer } from '../core/observer.ts';
-import type { FileCalls } from './file-calls.ts';
+import { allOf, type Answer, type FileCalls, following } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
 import { publishEmptyBlob } from './publish.ts';
@@ -21,6 +22,8 @@ import { errnoOf, volumeError } from './volume-error.ts';
 const lookupsAtOnce = 64;
 /** How often a file may vanish and come back under our hands before we call it absent. */
 const maxAttempts = 4;
+/** For fewer than these, two more looks at the trash cost more than they can save. */
+const manyLookups = 8;
 
 /**
  * Keeps the promise behind every positive answer: a blob that was touched is not evicted for the
@@ -34,13 +37,13 @@ export interface Leases {
   touch(digest: Digest): Promise<Stats | undefined>;
   /** The same for many, in their order. `early`: a file is written to when half of the time is over after which it has to be. */
   touchAll(digests: readonly Digest[], signal?: AbortSignal, early?: boolean): Promise<(Stats | undefined)[]>;
-  /** Which of them are here; those are leased. What this process has just promised is not looked at again. */
-  leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<boolean[]>;
+  /** Those that are not here; all others are leased. What this process has just promised is not looked at again. */
+  leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
   /**
    * The same for any file, by path; undefined when it is absent or not a regular file. A file of
    * another size than expected is returned as it is, without a lease.
    */
-  touchFile(path: string, expectedSize?: number): Promise<Stats | undefined>;
+  touchFile(path: string, expectedSize?: number): Answer<Stats | undefined>;
   /** The file of a blob whose size is not known, leased; undefined when it is absent. */
   touchNamed(name: BlobName): Promise<Stats | undefined>;
   /** The time by which ages are told. */
@@ -61,6 +64,8 @@ export interface LeaseParts {
   readonly layout: Layout;
   /** A file younger than this is not written to again; its lease has that much slack. Milliseconds. */
   readonly coalesceMs: number;
+  /** What comes into the trash rests there for so long at least, whoever evicts it; 0 where nobody knows. Milliseconds. */
+  readonly graceMs: number;
   readonly clock: Clock;
   readonly observer: Pick<Observer, 'doubted' | 'promiseBroken'>;
   readonly memory: LeaseMemory;
@@ -69,26 +74,31 @@ export interface LeaseParts {
 }
 
 export function fileTimeLeases(parts: LeaseParts): Leases {
-  const { calls, layout, coalesceMs, clock, observer, memory, seen } = parts;
+  const { calls, layout, coalesceMs, graceMs, clock, observer, memory, seen } = parts;
+  const elapsed = elapsedClock(clock, () => performance.now());
   // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
   const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
   const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
 
-  async function touchFile(
+  function touchFile(path: string, expectedSize?: number, youngMs = coalesceMs): Answer<Stats | undefined> {
+    const isAnswer = (stats: Stats | undefined) =>
+      stats === undefined ||
+      (expectedSize !== undefined && stats.size !== expectedSize) ||
+      ageOf(stats) < youngMs;
+    return following(calls.stat(path), (stats) => (isAnswer(stats) ? stats : renew(path, isAnswer)));
+  }
+
+  async function renew(
     path: string,
-    expectedSize?: number,
-    youngMs = coalesceMs,
+    isAnswer: (stats: Stats | undefined) => boolean,
   ): Promise<Stats | undefined> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const before = await calls.stat(path);
-      if (before === undefined) return undefined;
-      if (expectedSize !== undefined && before.size !== expectedSize) return before;
-      if (ageOf(before) < youngMs) return before;
-      if (!(await calls.refresh(path, clock()))) continue;
       // utimes can succeed on a file that was renamed to the trash and removed while it ran. Only a
       // look at the name afterwards shows that the blob is still where readers find it.
-      const after = await calls.stat(path);
+      const after = (await calls.refresh(path, clock())) ? await calls.stat(path) : undefined;
       if (after !== undefined) return after;
+      const again = await calls.stat(path);
+      if (isAnswer(again)) return again;
     }
     return undefined;
   }
@@ -103,14 +113,8 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     try {
       for (let start = 0; start < digests.length; start += lookupsAtOnce) {
         signal?.throwIfAborted();
-        const some = digests.slice(start, start + lookupsAtOnce);
-        found.push(
-          ...(await Promise.all(
-            some.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
-          )),
-        );
+        found.push(...(await lookUp(digests.slice(start, start + lookupsAtOnce), youngMs)));
       }
-      await findElsewhere(digests, found);
       for (const [index, digest] of digests.entries()) {
         const stats = unlessWrong(blobName(digest), ofRightSize(digest, found[index]));
         found[index] = stats;
@@ -123,6 +127,37 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     return found;
   }
 
+  async function lookUp(digests: readonly Digest[], youngMs: number): Promise<(Stats | undefined)[]> {
+    const begun = elapsed();
+    const isEmpty = digests.length >= manyLookups && (await calls.names(layout.trash)).length === 0;
+    const found = await allOf(
+      digests.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
+    );
+    if (!found.includes(undefined)) return found;
+    const runs = await calls.names(layout.trash);
+    // A file that was in the trash when we looked in its place has come there after our first look at the trash and
+    // gone from there before our second one. No run rests so short: what we have not found is nowhere.
+    const isNowhere = isEmpty && runs.length === 0 && elapsed() - begun < graceMs / 2;
+    for (const [index, digest] of digests.entries()) {
+      if (found[index] !== undefined || (isNowhere && !isEmptyBlob(digest))) continue;
+      found[index] = await touchElsewhere(digest, runs, digest.sizeBytes);
+    }
+    return found;
+  }
+
+  /**
+   * A second look for what is not in its place; one look at the trash serves many. Then a third one in its place,
+   * whatever the trash had: between our looks a janitor may have given back what was touched on its way out.
+   */
+  async function touchElsewhere(
+    digest: Digest,
+    runs: readonly string[],
+    expectedSize?: number,
+  ): Promise<Stats | undefined> {
+    await bringBackOrMake(digest, runs);
+    return await touchFile(layout.blob(blobName(digest)), expectedSize);
+  }
+
   /** Nobody of us removes what is promised. Somebody else does, then, and what we remember of other blobs is no better. */
   async function notFound(digest: Digest): Promise<void> {
     if (!memory.isBroken(digest)) return;
@@ -132,33 +167,21 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     if ((await calls.stat(layout.quarantined(name))) === undefined) observer.promiseBroken(name);
   }
 
-  async function leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<boolean[]> {
+  async function leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
     const generation = memory.generation();
-    const leased = digests.map((digest) => memory.renew(digest));
-    const unknown = digests.filter((_, index) => !leased[index]);
+    const unknown = digests.filter((digest) => !memory.renew(digest));
     // One look for each call: where somebody has removed all blobs, it shows at once.
     if (unknown.length === 0 && digests.length > 0) {
       const some = digests[Math.floor(Math.random() * digests.length)];
       if (some !== undefined) await touchAll([some], signal);
     }
-    const stats = (await touchAll(unknown, signal)).values();
-    const found = leased.map((known) => known || stats.next().value !== undefined);
-    if (memory.generation() === generation) return found;
-    return (await touchAll(digests, signal)).map((look) => look !== undefined);
+    const absent = await absentOf(unknown, signal);
+    return memory.generation() === generation ? absent : await absentOf(digests, signal);
   }
 
-  /**
-   * A second look for those that are not in their place; one look at the trash serves them all. Then a third one in
-   * their place, whatever the trash had: between our looks a janitor may have given back what was touched on its way out.
-   */
-  async function findElsewhere(digests: readonly Digest[], found: (Stats | undefined)[]): Promise<void> {
-    if (!found.includes(undefined)) return;
-    const runs = await calls.names(layout.trash);
-    for (const [index, digest] of digests.entries()) {
-      if (found[index] !== undefined) continue;
-      await bringBackOrMake(digest, runs);
-      found[index] = await touchFile(layout.blob(blobName(digest)), digest.sizeBytes);
-    }
+  async function absentOf(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
+    const found = await touchAll(digests, signal);
+    return digests.filter((_, index) => found[index] === undefined);
   }
 
   async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
@@ -168,18 +191,14 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
 
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
     try {
-      const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await touchElsewhere(name)));
+      // Of all sizes, only the empty blob's matters elsewhere.
+      const elsewhere = async () => await touchElsewhere(ofSize(name, 0), await calls.names(layout.trash));
+      const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await elsewhere()));
       if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
       return stats;
     } catch (error) {
       throw volumeError(error, 'looking for a blob');
     }
-  }
-
-  async function touchElsewhere(name: BlobName): Promise<Stats | undefined> {
-    // Of all sizes, only the empty blob's matters here.
-    await bringBackOrMake(ofSize(name, 0), await calls.names(layout.trash));
-    return await touchFile(layout.blob(name));
   }
 
   function unlessWrong(name: BlobName, stats: Stats | undefined): Stats | undefined {

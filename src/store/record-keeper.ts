@@ -75,6 +75,7 @@ export async function recordKeeper(
     calls,
     layout,
     coalesceMs,
+    graceMs: 0,
     clock: now,
     // A file of another size is as good as missing, and is told of as that.
     observer: { doubted: () => {}, promiseBroken: () => {} },

@@ -10,6 +10,9 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  * Whoever needs one takes it from there; this file is how.
  */
 
+/** Nobody lets them rest for less than this, however short its leases are. Milliseconds. */
+export const shortestGraceMs = 1000;
+
 /**
  * Gives a blob its place back from one of the runs (the folders of the trash), when it is in one. Its times, set to
  * `time`, renew the lease. Linking alone would set ctime only, which a rename does too: another janitor, which looked

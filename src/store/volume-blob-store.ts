@@ -4,7 +4,15 @@ import type { FileHandle } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import { blobName, blobNameParts, type Digest, digestOf, digestText, isEmptyBlob } from '../core/digest.ts';
+import {
+  blobName,
+  blobNameParts,
+  type Digest,
+  digestOf,
+  digestText,
+  distinctDigests,
+  isEmptyBlob,
+} from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
@@ -16,13 +24,17 @@ import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
 import { isReadableByOthers } from './readable-by-others.ts';
 import type { SeenBytes } from './seen-bytes.ts';
+import type { SmallBlobs } from './small-blobs.ts';
 import type { Space } from './space.ts';
 import { openBlob } from './trash.ts';
 import { committedSize, openUpload, type UploadSite } from './uploads.ts';
 import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 
-/** Blobs up to this size are verified on every read, larger ones when this process has not, not lately, or not as they are. Bytes. */
+/** Blobs up to this size are verified whenever they are read from the disk, larger ones when this process has not, not lately, or not as they are. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
+
+/** The times of files are told in steps: that it is written to in the step that it came in would not be seen. Milliseconds. */
+const settledMs = 1000;
 
 /** Blobs as files, in BuildStream's layout. */
 export function volumeBlobStore(
@@ -30,6 +42,7 @@ export function volumeBlobStore(
   layout: Layout,
   leases: Leases,
   seen: SeenBytes,
+  small: SmallBlobs,
   space: Space,
   observer: Observer,
   keepsUploads: boolean,
@@ -71,18 +84,27 @@ export function volumeBlobStore(
 
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
+    const name = blobName(digest);
     try {
-      const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes);
-      const { stats, bytes } = inPlace ?? (await readFromTrash(digest));
-      if (bytes === undefined) {
-        observer.doubted(blobName(digest), 'wrong-size');
-        throw absent(digest);
-      }
-      if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest, stats);
-      return bytes;
+      const stats = small.has(name) ? await calls.stat(layout.blob(name)) : undefined;
+      const kept = stats?.size === digest.sizeBytes ? small.bytes(name, stats) : undefined;
+      return kept ?? (await readFile(digest));
     } catch (error) {
       throw readFailed(digest, error);
     }
+  }
+
+  /** By what is on the disk, and not by what is remembered. */
+  async function readFile(digest: Digest): Promise<Uint8Array> {
+    const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes);
+    const { stats, bytes } = inPlace ?? (await readFromTrash(digest));
+    if (bytes === undefined) {
+      observer.doubted(blobName(digest), 'wrong-size');
+      throw absent(digest);
+    }
+    if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest, stats);
+    if (leases.now() - stats.ctimeMs > settledMs) small.keep(blobName(digest), stats, bytes);
+    return bytes;
   }
 
   /** A janitor may have moved the blob between our looks. */
@@ -118,6 +140,10 @@ export function volumeBlobStore(
   async function verify(digest: Digest): Promise<void> {
     if (isEmptyBlob(digest)) return;
     try {
+      if (digest.sizeBytes <= alwaysVerifiedUpTo) {
+        await readFile(digest);
+        return;
+      }
       const { handle, stats } = await open(digest);
       try {
         if (!isKnown(digest, stats)) await verifyOpen(handle, digest, stats);
@@ -214,11 +240,7 @@ export function volumeBlobStore(
   };
 
   return {
-    async findMissing(digests, signal) {
-      const distinct = [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
-      const leased = await leases.leaseAll(distinct, signal);
-      return distinct.filter((_, index) => leased[index] !== true);
-    },
+    findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
     readWhole,
     read,
     put,

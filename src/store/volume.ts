@@ -30,12 +30,14 @@ import { reachChecker } from './reach.ts';
 import { volumeRecords } from './records.ts';
 import { recordsWithNumbers } from './records-with-numbers.ts';
 import { seenBytes } from './seen-bytes.ts';
+import { smallBlobs } from './small-blobs.ts';
 import { measuredSpace, type Space, type SpaceLimits } from './space.ts';
 import { storedTrees } from './trees.ts';
 import { volumeActionCache } from './volume-action-cache.ts';
 import { volumeAssetStore } from './volume-asset-store.ts';
 import { volumeBlobStore } from './volume-blob-store.ts';
 import { volumeChunkStore } from './volume-chunk-store.ts';
+import { shortestGraceMs } from './trash.ts';
 import { type VolumeClock, volumeClock } from './volume-clock.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 import { volumeReferenceStore } from './volume-reference-store.ts';
@@ -108,9 +110,27 @@ export async function openVolume(
   const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
   const { coalesceMs } = options;
   const seen = seenBytes(options.leaseMs);
-  const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: filesClock.now, observer, memory, seen });
+  const leases = fileTimeLeases({
+    calls,
+    layout,
+    coalesceMs,
+    graceMs: shortestGraceMs,
+    clock: filesClock.now,
+    observer,
+    memory,
+    seen,
+  });
   const space = await measuredSpace(layout, options, clock, observer);
-  const blobs = volumeBlobStore(calls, layout, leases, seen, space, observer, options.keepsUploads);
+  const blobs = volumeBlobStore(
+    calls,
+    layout,
+    leases,
+    seen,
+    smallBlobs(options.leaseMs),
+    space,
+    observer,
+    options.keepsUploads,
+  );
   const intakes = volumeIntakes({
     layout,
     space,

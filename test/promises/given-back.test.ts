@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { blobName, digestOf } from '../../src/core/digest.ts';
+import { blobName, digestOf, emptyDigest } from '../../src/core/digest.ts';
 import type { Observer } from '../../src/core/observer.ts';
 import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
 import { emptyTrash } from '../../src/store/emptying.ts';
@@ -23,7 +23,12 @@ import { trashRun } from '../../src/store/trash-run.ts';
 const minute = 60_000;
 const ages = { evictAgeMs: minute, restMs: 0 };
 /** Leases whose look at the trash comes after something has happened. */
-type LeasesWith = (happens: () => unknown) => ReturnType<typeof fileTimeLeases>;
+type LeasesWith = (happens: () => unknown, more?: MoreOfLeases) => ReturnType<typeof fileTimeLeases>;
+interface MoreOfLeases {
+  readonly clock?: () => number;
+  /** Happens before each look at a file. */
+  readonly beforeStat?: () => unknown;
+}
 const done = () => Promise.resolve();
 
 void test('a blob is found that a janitor gives back between the look in its place and the one at the trash', async () => {
@@ -49,6 +54,50 @@ void test('the same goes for a record', async () => {
     assert.deepEqual(await records.read(path, 100), Buffer.from('was'));
     moveOut(path, trashed);
     assert.equal(await records.touch(path), true);
+  });
+});
+
+// Of many blobs, those that are not in their places are looked for no more where the trash was empty before and after
+// that. Between these two looks a janitor may do all of its work, when there is time enough for it.
+
+void test('a blob of many is found that came into the trash and was given back between two looks at an empty one', async () => {
+  await withVolume(async (layout, leasesWith) => {
+    const { digest, home, trashed, many } = oneOfMany(layout);
+    let passed = 0;
+    const givesBack = () => {
+      passed = minute / 2;
+      return emptyTrash(layout, 'run', ages, Date.now);
+    };
+    const leases = leasesWith(nthTime(2, givesBack), {
+      clock: () => Date.now() + passed,
+      beforeStat: nthTime(1, () => moveOut(home, trashed)),
+    });
+    assert.deepEqual(
+      await leases.leaseAll(many),
+      many.filter((each) => each !== digest),
+    );
+  });
+});
+
+void test('so is one that a janitor was about to give back at the first look, and one that it has just moved', async () => {
+  await withVolume(async (layout, leasesWith) => {
+    const { digest, home, trashed, many } = oneOfMany(layout);
+    const others = many.filter((each) => each !== digest);
+    moveOut(home, trashed);
+    const givesBack = () => emptyTrash(layout, 'run', ages, Date.now);
+    assert.deepEqual(await leasesWith(nthTime(2, givesBack)).leaseAll(many), others);
+    const beforeStat = nthTime(1, () => moveOut(home, trashed));
+    assert.deepEqual(await leasesWith(() => {}, { beforeStat }).leaseAll(many), others);
+  });
+});
+
+void test('what is nowhere is looked for once where the trash is empty; the blob of no bytes is made all the same', async () => {
+  await withVolume(async (layout, leasesWith) => {
+    const { many } = oneOfMany(layout);
+    let looks = 0;
+    const leases = leasesWith(() => {}, { beforeStat: () => looks++ });
+    assert.deepEqual(await leases.leaseAll([...many, emptyDigest]), many);
+    assert.equal(looks, many.length + 2);
   });
 });
 
@@ -86,6 +135,24 @@ void test('of a record that is in the trash twice, what was written last is foun
     assert.deepEqual(await records.read(path, 100), Buffer.from('new'));
   });
 });
+
+function oneOfMany(layout: Layout) {
+  const many = Array.from({ length: 20 }, (_, index) =>
+    digestOf(`${index}`.padStart(2, '0').repeat(32), 'was'.length),
+  );
+  const digest = many[7];
+  assert.ok(digest);
+  const name = blobName(digest);
+  return { digest, home: layout.blob(name), trashed: join(layout.trash, 'run', name), many };
+}
+
+/** Does it when it is called for the nth time. */
+function nthTime(nth: number, work: () => unknown): () => void {
+  let calls = 0;
+  return () => {
+    if (++calls === nth) work();
+  };
+}
 
 function recordsOf(layout: Layout, leasesWith: LeasesWith, calls: FileCalls) {
   const path = join(layout.referenceHeads, 'project', 'element', 'key');
@@ -132,12 +199,19 @@ async function withVolume(
     await makeFolders(layout);
     const calls = blockingFileCalls();
     const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
-    const leasesWith = (happens: () => unknown) =>
+    const leasesWith: LeasesWith = (happens, { clock = Date.now, beforeStat = () => {} } = {}) =>
       fileTimeLeases({
-        calls: callsBeforeNames(calls, happens),
+        calls: {
+          ...callsBeforeNames(calls, happens),
+          stat(path) {
+            beforeStat();
+            return calls.stat(path);
+          },
+        },
         layout,
         coalesceMs: minute,
-        clock: Date.now,
+        graceMs: minute,
+        clock,
         observer,
         memory: leaseMemory(minute, Date.now, false),
         seen: { wereWrong: () => false },

@@ -87,7 +87,16 @@ const { calls } = faulty;
 const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
 const memory = leaseMemory(leaseMs, Date.now, true);
 const seen = { wereWrong: () => false };
-const leases = fileTimeLeases({ calls, layout, coalesceMs, clock: Date.now, observer, memory, seen });
+const leases = fileTimeLeases({
+  calls,
+  layout,
+  coalesceMs,
+  graceMs,
+  clock: Date.now,
+  observer,
+  memory,
+  seen,
+});
 
 const sharedBlobs = 3000;
 const aimedBlobs = 150;
@@ -149,7 +158,7 @@ async function touchAround(): Promise<void> {
 /** Asks for the blob, uploads it when it is not there: a positive answer in either case. */
 async function answer(blob: Known): Promise<void> {
   const asked = Date.now();
-  const isThere = (await leases.leaseAll([blob.digest]))[0] === true;
+  const isThere = (await leases.leaseAll([blob.digest])).length === 0;
   judge(blob, asked, isThere);
   if (!isThere) await upload(blob.digest);
   if (blob.ends === 0) blob.since = Date.now();
