@@ -65,8 +65,9 @@ export class IncomingMessages {
     return !this.#ended && !this.#stream.isPaused();
   }
 
+  /** Whether there is nothing more, and nothing that waits to be taken. */
   get hasEnded(): boolean {
-    return this.#ended;
+    return this.#ended && !this.#waitsForRoom && this.#ready === undefined;
   }
 
   /** The next message; undefined when there are no more. One at a time. Rejects with a ServerError for what is no message. */
@@ -78,7 +79,7 @@ export class IncomingMessages {
       return Promise.resolve(message);
     }
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
-    if (this.#ended || this.#closed) return Promise.resolve(undefined);
+    if (this.hasEnded || this.#closed) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       this.#wanted = { resolve, reject };
     });
@@ -117,9 +118,7 @@ export class IncomingMessages {
 
   #end(): void {
     this.#ended = true;
-    if (this.#arriving !== undefined || this.#rest.length > 0)
-      this.#fail(Status.INVALID_ARGUMENT, 'the call ends in the middle of a message');
-    this.#deliver();
+    if (!this.#closed) this.#goOn();
   }
 
   #goOn(): void {
@@ -128,6 +127,9 @@ export class IncomingMessages {
       if (!this.#fill()) break;
       this.#deliver();
     }
+    if (this.hasEnded && (this.#arriving !== undefined || this.#rest.length > 0))
+      this.#fail(Status.INVALID_ARGUMENT, 'the call ends in the middle of a message');
+    this.#deliver();
     const isFull = this.#ready !== undefined || this.#waitsForRoom;
     if (isFull && !this.#ended) this.#stream.pause();
     else if (this.#stream.isPaused()) this.#stream.resume();
@@ -199,7 +201,7 @@ export class IncomingMessages {
     } else if (this.#fault !== undefined) {
       this.#wanted = undefined;
       wanted.reject(this.#fault);
-    } else if (this.#ended) {
+    } else if (this.hasEnded) {
       this.#wanted = undefined;
       wanted.resolve(undefined);
     }
@@ -209,7 +211,6 @@ export class IncomingMessages {
     this.#fault = new ServerError(code, sentence);
     this.#rest = nothing;
     this.#arriving = undefined;
-    this.#deliver();
   }
 }
 

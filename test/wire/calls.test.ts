@@ -60,7 +60,23 @@ void describe('a call', () => {
     assert.match(end.message, /google\.bytestream\.ByteStream\/Rewind/);
   });
 
-  // Behind nginx, Bazel took a reset after the answer for a failed upload.
+  test('has all its messages, also when the last of them and its end come while the first is worked on', async () => {
+    const blob = randomBlob(5000);
+    const resourceName = uploadName(blob);
+    const frames = [0, 1, 2, 3, 4].map((part) =>
+      framed(
+        WriteRequest.encode({
+          resourceName,
+          writeOffset: BigInt(part * 1000),
+          finishWrite: part === 4,
+          data: blob.data.subarray(part * 1000, (part + 1) * 1000),
+        }).finish(),
+      ),
+    );
+    const end = await request(session, `${bytestream}/Write`, Buffer.concat(frames));
+    assert.deepEqual([end.status, end.message], [ok, '']);
+  });
+
   test('is not reset by its answer while its client may still send', async () => {
     const blob = randomBlob(1000);
     const write = { resourceName: uploadName(blob), writeOffset: 0n, finishWrite: true, data: blob.data };
