@@ -75,8 +75,13 @@ testWith(
       [
         ...bareMachine,
         ...ordinaryUser(folder),
-        ...['--ro-bind', join(folder, 'bin'), '/opt/buildstream/bin'],
-        ...['/bin/bash', '-e', '-c', script],
+        '--ro-bind',
+        join(folder, 'bin'),
+        '/opt/buildstream/bin',
+        '/bin/bash',
+        '-e',
+        '-c',
+        script,
       ],
       { cwd: folder, env: { ...environment, PATH: `${PATH}:/opt/buildstream/bin` }, limit: 300_000 },
     );
