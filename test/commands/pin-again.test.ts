@@ -48,7 +48,7 @@ void test('pins can be read by servers of another user; one in the place of anot
       ),
     );
     await mkdir(join(pins, 'folder'));
-    const states = (await listed(volume)).map((line) => line.split(' ').at(1));
+    const states = (await listed(volume)).map((line) => line.split(' ')[1] ?? '');
     assert.deepEqual(states.sort(), ['unreadable', 'unreadable', 'whole']);
   });
 });
