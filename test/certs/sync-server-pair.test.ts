@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { currentName } from '../../src/certs/installed-copy.ts';
@@ -35,6 +35,33 @@ void test('a change replaces the whole copy at once, and leaves other files in t
   assert.notEqual(await currentName(at.out), before);
   assert.equal(await at.copied('server.crt'), pair.certificatePem);
   assert.ok((await readdir(at.out)).includes('note'));
+});
+
+void test('the copy before stays when there is a new one, and so does a young one: nginx may still read them', async (t) => {
+  const at = await fixture(t);
+  const change = async () => {
+    await newServerPair(at.folder);
+    await syncCertificates(at);
+  };
+  /** As if the one in use had been made so much later than it was. */
+  const madeLater = async (milliseconds: number) => {
+    const inUse = (await currentName(at.out)) ?? '';
+    const name = inUse.replace(/^\d+/, `${Date.now() + milliseconds}`);
+    await rename(join(at.out, inUse), join(at.out, name));
+    await rm(join(at.out, 'current'));
+    await symlink(name, join(at.out, 'current'));
+    return name;
+  };
+  const hour = 3_600_000;
+  await change();
+  const young = await madeLater(hour);
+  await change();
+  const old = await madeLater(-hour);
+  await change();
+  assert.ok((await readdir(at.out)).includes(old));
+  await change();
+  const copies = await readdir(at.out);
+  assert.deepEqual([copies.includes(young), copies.includes(old)], [true, false]);
 });
 
 interface BrokenPair {
