@@ -20,7 +20,8 @@ void test('`weir certs revoke` takes a certificate off the list wherever it stan
   );
   await mkdir(join(inFolder, 'authorized'));
   await writeFile(join(inFolder, 'authorized', 'ada.crt'), ada.certificatePem);
-  await writeFile(join(inFolder, 'authorized', 'team.crt'), bob.certificatePem + ada.certificatePem);
+  const twice = ada.certificatePem + bob.certificatePem + ada.certificatePem;
+  await writeFile(join(inFolder, 'authorized', 'team.crt'), twice);
 
   await chmod(listFile, 0o640);
 
@@ -29,7 +30,7 @@ void test('`weir certs revoke` takes a certificate off the list wherever it stan
   assert.equal((await stat(listFile)).mode & 0o777, 0o640);
   assert.match(
     stdout,
-    /it stood at authorized\.crt:\d+ and authorized\/ada\.crt:1 and authorized\/team\.crt:\d+\n/,
+    /it stood at authorized\.crt:\d+ and authorized\/ada\.crt:1(?: and authorized\/team\.crt:\d+){2}\n/,
   );
   assert.equal(
     await readFile(listFile, 'utf8'),
