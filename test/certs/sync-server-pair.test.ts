@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { test } from 'node:test';
 import { currentName } from '../../src/certs/installed-copy.ts';
 import { syncCertificates } from '../../src/certs/sync-certificates.ts';
 import { newClient, newServerPair } from '../support/certificates.ts';
+import { findCommand, testWith } from '../support/real-parts.ts';
 import { assertWarning, fixture, trusted } from './sync-fixture.ts';
 
 void test('only nginx’s user can read the copied key', async (t) => {
@@ -127,6 +129,25 @@ for (const { what, spoil, message } of brokenPairs) {
     assert.ok(findings.some((finding) => /the pair in use stays in use/.test(finding.message)));
   });
 }
+
+testWith('openssl')(
+  'a server pair whose key is too weak for nginx is reported and the pair before it stays',
+  async (t) => {
+    const at = await fixture(t);
+    await syncCertificates(at);
+    const before = await at.copied('server.key');
+    const files = ['-keyout', 'server.key', '-out', 'server.crt', '-subj', '/CN=localhost', '-days', '2'];
+    execFileSync(
+      findCommand('openssl') ?? 'openssl',
+      ['req', '-x509', '-newkey', 'rsa:1024', '-nodes', ...files],
+      { cwd: at.folder, stdio: 'pipe' },
+    );
+    const { ready, findings } = await syncCertificates(at);
+    assert.equal(ready, true);
+    assert.equal(await at.copied('server.key'), before);
+    assert.match(findings[0]?.message ?? '', /^cannot be used for TLS: /);
+  },
+);
 
 void test('without any usable server pair nothing is written', async (t) => {
   const at = await fixture(t);

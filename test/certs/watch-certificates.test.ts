@@ -21,6 +21,7 @@ async function startWatch(t: TestContext) {
   const rounds: SyncResult[] = [];
   const failures: unknown[] = [];
   let looks = 0;
+  let laterMs = 0;
   const watching = watchCertificates({
     folder,
     out,
@@ -30,7 +31,7 @@ async function startWatch(t: TestContext) {
     now: () => {
       looks++;
       events.emit('change');
-      return new Date();
+      return new Date(Date.now() + laterMs);
     },
     onRound: (result) => {
       rounds.push(result);
@@ -54,7 +55,8 @@ async function startWatch(t: TestContext) {
     const enough = looks + count;
     await until(() => looks >= enough);
   };
-  return { afterLooks, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
+  const goBy = (milliseconds: number) => void (laterMs += milliseconds);
+  return { afterLooks, goBy, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
 }
 
 void test('the watch takes every change of the contents over, until it is ended', async (t) => {
@@ -100,6 +102,16 @@ void test('a folder that cannot be read is reported once, and the watch goes on 
   await writeFile(list, one.certificatePem);
   await until(() => rounds.at(-1)?.certificates.length === 1);
   assert.equal(failures.length, 1);
+});
+
+void test('once a day there is a report even if nothing has changed, for certificates expire', async (t) => {
+  const { goBy, rounds, until, afterLooks } = await startWatch(t);
+  await afterLooks(5);
+  assert.equal(rounds.length, 1);
+  goBy(25 * 3_600_000);
+  await until(() => rounds.length > 1);
+  await afterLooks(5);
+  assert.equal(rounds.length, 2);
 });
 
 /** In one step, so that no look at it finds half. */
