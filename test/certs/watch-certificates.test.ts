@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,7 @@ async function startWatch(t: TestContext) {
   const failures: unknown[] = [];
   let looks = 0;
   let laterMs = 0;
+  const during = { look: () => {} };
   const watching = watchCertificates({
     folder,
     out,
@@ -30,6 +32,7 @@ async function startWatch(t: TestContext) {
     // Asked for the time once in each look.
     now: () => {
       looks++;
+      during.look();
       events.emit('change');
       return new Date(Date.now() + laterMs);
     },
@@ -56,7 +59,7 @@ async function startWatch(t: TestContext) {
     await until(() => looks >= enough);
   };
   const goBy = (milliseconds: number) => void (laterMs += milliseconds);
-  return { afterLooks, goBy, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
+  return { afterLooks, during, goBy, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
 }
 
 void test('the watch takes every change of the contents over, until it is ended', async (t) => {
@@ -102,6 +105,16 @@ void test('a folder that cannot be read is reported once, and the watch goes on 
   await writeFile(list, one.certificatePem);
   await until(() => rounds.at(-1)?.certificates.length === 1);
   assert.equal(failures.length, 1);
+});
+
+void test('a file that is still being written is not taken over', async (t) => {
+  const { folder, rounds, during, until, afterLooks } = await startWatch(t);
+  let text = '';
+  during.look = () => writeFileSync(join(folder, 'authorized.crt'), (text += '# more\n'));
+  await afterLooks(10);
+  assert.equal(rounds.length, 1);
+  during.look = () => {};
+  await until(() => rounds.length === 2);
 });
 
 void test('once a day there is a report even if nothing has changed, for certificates expire', async (t) => {
