@@ -1,6 +1,6 @@
 // Taking a certificate off the list.
 import assert from 'node:assert/strict';
-import { chown, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { initCertificates } from '../../src/certs/init-certificates.ts';
@@ -20,13 +20,17 @@ void test('`weir certs revoke` takes a certificate off the list wherever it stan
   );
   await mkdir(join(inFolder, 'authorized'));
   await writeFile(join(inFolder, 'authorized', 'ada.crt'), ada.certificatePem);
-  await writeFile(join(inFolder, 'authorized', 'team.crt'), bob.certificatePem + ada.certificatePem);
+  const twice = ada.certificatePem + bob.certificatePem + ada.certificatePem;
+  await writeFile(join(inFolder, 'authorized', 'team.crt'), twice);
+
+  await chmod(listFile, 0o640);
 
   const { code, stdout } = await certs(folder, ['revoke', 'ada']);
   assert.equal(code, 0);
+  assert.equal((await stat(listFile)).mode & 0o777, 0o640);
   assert.match(
     stdout,
-    /it stood at authorized\.crt:\d+ and authorized\/ada\.crt:1 and authorized\/team\.crt:\d+\n/,
+    /it stood at authorized\.crt:\d+ and authorized\/ada\.crt:1(?: and authorized\/team\.crt:\d+){2}\n/,
   );
   assert.equal(
     await readFile(listFile, 'utf8'),

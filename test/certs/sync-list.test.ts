@@ -135,10 +135,16 @@ void test('files in authorized/ count too, and findings name them', async (t) =>
   await writeFile(join(at.folder, 'authorized', 'two.crt'), two.certificatePem);
   await writeFile(join(at.folder, 'authorized', 'broken.crt'), two.certificatePem.slice(0, 100));
   await writeFile(join(at.folder, 'authorized', 'notes.txt'), 'not looked at');
-  const { findings } = await syncCertificates(at);
+  // Permissions go by names, and one that stands in two places has that of the first.
+  await writeFile(join(at.folder, 'authorized', 'again.crt'), one.certificatePem);
+  const { certificates, findings } = await syncCertificates(at);
   assert.deepEqual(
     (await admitted(at)).map(([, sha256]) => sha256),
     [one.fingerprint, two.fingerprint],
+  );
+  assert.deepEqual(
+    certificates.map(({ name, file }) => `${name} ${file}`),
+    ['one authorized.crt', 'two authorized/two.crt'],
   );
   assert.deepEqual(
     findings.map(({ file, line }) => ({ file, line })),

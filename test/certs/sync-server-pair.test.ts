@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { currentName } from '../../src/certs/installed-copy.ts';
 import { syncCertificates } from '../../src/certs/sync-certificates.ts';
 import { newClient, newServerPair } from '../support/certificates.ts';
+import { findCommand, testWith } from '../support/real-parts.ts';
 import { assertWarning, fixture, trusted } from './sync-fixture.ts';
 
 void test('only nginx’s user can read the copied key', async (t) => {
@@ -35,6 +37,33 @@ void test('a change replaces the whole copy at once, and leaves other files in t
   assert.notEqual(await currentName(at.out), before);
   assert.equal(await at.copied('server.crt'), pair.certificatePem);
   assert.ok((await readdir(at.out)).includes('note'));
+});
+
+void test('the copy before stays when there is a new one, and so does a young one: nginx may still read them', async (t) => {
+  const at = await fixture(t);
+  const change = async () => {
+    await newServerPair(at.folder);
+    await syncCertificates(at);
+  };
+  /** As if the one in use had been made so much later than it was. */
+  const madeLater = async (milliseconds: number) => {
+    const inUse = (await currentName(at.out)) ?? '';
+    const name = inUse.replace(/^\d+/, `${Date.now() + milliseconds}`);
+    await rename(join(at.out, inUse), join(at.out, name));
+    await rm(join(at.out, 'current'));
+    await symlink(name, join(at.out, 'current'));
+    return name;
+  };
+  const hour = 3_600_000;
+  await change();
+  const young = await madeLater(hour);
+  await change();
+  const old = await madeLater(-hour);
+  await change();
+  assert.ok((await readdir(at.out)).includes(old));
+  await change();
+  const copies = await readdir(at.out);
+  assert.deepEqual([copies.includes(young), copies.includes(old)], [true, false]);
 });
 
 interface BrokenPair {
@@ -100,6 +129,25 @@ for (const { what, spoil, message } of brokenPairs) {
     assert.ok(findings.some((finding) => /the pair in use stays in use/.test(finding.message)));
   });
 }
+
+testWith('openssl')(
+  'a server pair whose key is too weak for nginx is reported and the pair before it stays',
+  async (t) => {
+    const at = await fixture(t);
+    await syncCertificates(at);
+    const before = await at.copied('server.key');
+    const files = ['-keyout', 'server.key', '-out', 'server.crt', '-subj', '/CN=localhost', '-days', '2'];
+    execFileSync(
+      findCommand('openssl') ?? 'openssl',
+      ['req', '-x509', '-newkey', 'rsa:1024', '-nodes', ...files],
+      { cwd: at.folder, stdio: 'pipe' },
+    );
+    const { ready, findings } = await syncCertificates(at);
+    assert.equal(ready, true);
+    assert.equal(await at.copied('server.key'), before);
+    assert.match(findings[0]?.message ?? '', /^cannot be used for TLS: /);
+  },
+);
 
 void test('without any usable server pair nothing is written', async (t) => {
   const at = await fixture(t);

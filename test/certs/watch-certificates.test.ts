@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +22,8 @@ async function startWatch(t: TestContext) {
   const rounds: SyncResult[] = [];
   const failures: unknown[] = [];
   let looks = 0;
+  let laterMs = 0;
+  const during = { look: () => {} };
   const watching = watchCertificates({
     folder,
     out,
@@ -29,8 +32,9 @@ async function startWatch(t: TestContext) {
     // Asked for the time once in each look.
     now: () => {
       looks++;
+      during.look();
       events.emit('change');
-      return new Date();
+      return new Date(Date.now() + laterMs);
     },
     onRound: (result) => {
       rounds.push(result);
@@ -54,7 +58,8 @@ async function startWatch(t: TestContext) {
     const enough = looks + count;
     await until(() => looks >= enough);
   };
-  return { afterLooks, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
+  const goBy = (milliseconds: number) => void (laterMs += milliseconds);
+  return { afterLooks, during, goBy, folder, elsewhere: join(root, 'elsewhere'), rounds, failures, until };
 }
 
 void test('the watch takes every change of the contents over, until it is ended', async (t) => {
@@ -100,6 +105,26 @@ void test('a folder that cannot be read is reported once, and the watch goes on 
   await writeFile(list, one.certificatePem);
   await until(() => rounds.at(-1)?.certificates.length === 1);
   assert.equal(failures.length, 1);
+});
+
+void test('a file that is still being written is not taken over', async (t) => {
+  const { folder, rounds, during, until, afterLooks } = await startWatch(t);
+  let text = '';
+  during.look = () => writeFileSync(join(folder, 'authorized.crt'), (text += '# more\n'));
+  await afterLooks(10);
+  assert.equal(rounds.length, 1);
+  during.look = () => {};
+  await until(() => rounds.length === 2);
+});
+
+void test('once a day there is a report even if nothing has changed, for certificates expire', async (t) => {
+  const { goBy, rounds, until, afterLooks } = await startWatch(t);
+  await afterLooks(5);
+  assert.equal(rounds.length, 1);
+  goBy(25 * 3_600_000);
+  await until(() => rounds.length > 1);
+  await afterLooks(5);
+  assert.equal(rounds.length, 2);
 });
 
 /** In one step, so that no look at it finds half. */

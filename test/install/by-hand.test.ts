@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { bareMachine, installCommands, loginEnvironment } from '../support/bare-machine.ts';
+import { bareMachine, installCommands, loginEnvironment, ordinaryUser } from '../support/bare-machine.ts';
 import { runBounded } from '../support/bst-process.ts';
 import { temporaryFolder } from '../support/bst-site.ts';
 import { testWith } from '../support/real-parts.ts';
@@ -32,21 +32,9 @@ testWith(
       'wait',
       'echo all ended',
     ].join('\n');
-    const user = [
-      '--unshare-user',
-      '--uid',
-      '1000',
-      '--gid',
-      '1000',
-      '--bind',
-      home,
-      '/srv',
-      '--chdir',
-      '/opt/weir',
-    ];
     const { code, output } = await runBounded(
       'bwrap',
-      [...bareMachine, ...user, '--ro-bind', '/etc', '/etc', '/bin/bash', '-e', '-c', script],
+      [...bareMachine, ...ordinaryUser(home), '/bin/bash', '-e', '-c', script],
       { cwd: home, env: loginEnvironment('/srv'), limit: 300_000 },
     );
 

@@ -1,7 +1,8 @@
-// docs/install.md, "With systemd", as it stands there: by root, on a machine that systemd has booted.
+// docs/install.md, "With systemd", and what other pages go on with, as it stands there: by root, on a machine that systemd
+// has booted.
 import assert from 'node:assert/strict';
 
-import { installCommands } from '../support/bare-machine.ts';
+import { commandBlocks, installCommands } from '../support/bare-machine.ts';
 import { testWith } from '../support/real-parts.ts';
 import { bootMachine, whyNoMachine } from '../support/systemd-machine.ts';
 
@@ -46,6 +47,35 @@ testWith(
       `${push} /tmp/hello.txt https://localhost:11002/ac/again`,
       `${ask} https://localhost:11001/ac/again`,
       'systemctl reload weir-nginx',
+    );
+
+    await succeeds(installCommands("Weir's commands"));
+
+    // An upload that is under way, or is cut and sent again, comes through an upgrade.
+    await succeeds(
+      'CERTS=/etc/weir/certs',
+      'head -c 4000000 /dev/urandom > /tmp/larger',
+      'larger=/cas/$(sha256sum /tmp/larger | cut -d " " -f 1)',
+      `${push} /tmp/larger --limit-rate 400k https://localhost:11002$larger & upload=$!`,
+      ...commandBlocks('docs/upgrades.md', 'systemd'),
+      'wait $upload',
+      `${ask} https://localhost:11001$larger | cmp - /tmp/larger`,
+    );
+
+    // The directory that a bst-artifact-server has left, with its certificates.
+    await succeeds(
+      'systemctl stop weir',
+      'cp -a /var/lib/weir/cache /srv/artifacts',
+      'rm -r /srv/artifacts/weir',
+      'chown -R 2000:2000 /srv/artifacts',
+      'mkdir /srv/keys',
+      'mv /etc/weir/certs/server.* /etc/weir/certs/authorized.crt /srv/keys',
+      ...commandBlocks('docs/migrate.md', 'systemd'),
+      'CERTS=/srv/keys',
+      'large=/cas/$(sha256sum /tmp/large | cut -d " " -f 1)',
+      `${ask} https://localhost:11001$large | cmp - /tmp/large`,
+      `${push.replaceAll('$CERTS/alice', '/etc/weir/certs/alice')} /tmp/hello.txt https://localhost:11002/ac/there`,
+      'ls /srv/artifacts/weir',
     );
 
     const states = await succeeds(

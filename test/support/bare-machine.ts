@@ -19,6 +19,12 @@ export const bareMachine: readonly string[] = [
   '/opt/weir',
 ];
 
+/** More of them: whoever is on it has no rights, and this folder as `/srv`. */
+export function ordinaryUser(folder: string): string[] {
+  const rest = '/srv --chdir /opt/weir --ro-bind /etc /etc';
+  return [...words('--unshare-user --uid 1000 --gid 1000 --bind'), folder, ...words(rest)];
+}
+
 /** What there is in the environment of whoever has logged in on it. */
 export function loginEnvironment(home: string): Readonly<Record<string, string>> {
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -27,9 +33,14 @@ export function loginEnvironment(home: string): Readonly<Record<string, string>>
 
 /** The commands under a heading of docs/install.md, for one shell that ends at the first failure. */
 export function installCommands(heading: string): string {
-  const blocks = fencedBlocks(section(page('docs/install.md'), heading), 'sh');
-  if (blocks.length === 0) throw new Error(`there are no commands under ${heading}`);
-  return blocks.join('\n');
+  return commandBlocks('docs/install.md', heading).join('\n');
+}
+
+/** The blocks of commands under a heading of a page. */
+export function commandBlocks(path: string, heading: string): [string, ...string[]] {
+  const [first, ...others] = fencedBlocks(section(page(path), heading), 'sh');
+  if (first === undefined) throw new Error(`there are no commands under ${heading} of ${path}`);
+  return [first, ...others];
 }
 
 function words(text: string): string[] {
