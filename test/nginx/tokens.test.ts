@@ -142,7 +142,7 @@ test('the pull port takes tokens, and gives them no more than to anyone', async 
 
 test('nginx does not start with another value than on and off', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'weir-tokens-'));
-  t.after(() => rm(folder, { recursive: true }));
+  t.after(() => rm(folder, { recursive: true, maxRetries: 20, retryDelay: 100 }));
   const pushTokens = 'yes' as 'on';
   const options = { socketsDir: folder, certsDir: join(folder, 'certs'), workDir: join(folder, 'work') };
   await assert.rejects(startNginx({ ...options, pushTokens }), /push-tokens-yes\.conf/);

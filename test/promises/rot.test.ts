@@ -34,7 +34,7 @@ type Tally = Record<Verdict, number>;
 
 async function freshVolume(t: TestContext): Promise<string> {
   const volume = await mkdtemp(join(tmpdir(), 'weir-rot-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
+  t.after(() => rm(volume, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return volume;
 }
 

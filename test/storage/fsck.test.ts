@@ -175,7 +175,7 @@ void test('with --index-only what names lead to is not looked for', async (t) =>
 
 void test('ended early it tells what it knows, and says so in its exit code', async (t) => {
   const volume = await mkdtemp(join(tmpdir(), 'weir-fsck-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
+  t.after(() => rm(volume, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   const bad = join(volume, 'cas', 'objects', '00', 'a'.repeat(62));
   const endless = join(volume, 'cas', 'objects', 'ff', 'a'.repeat(62));
   for (const path of [bad, endless]) {
@@ -205,7 +205,7 @@ async function hasOpen(pid: number | undefined, path: string): Promise<boolean> 
 
 void test('a command line that makes no sense, and a directory that is no cache, are usage errors', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'weir-fsck-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   assert.equal((await start().ended).code, 2);
   const none = await start(join(folder, 'nowhere')).ended;
   assert.equal(none.code, 2);

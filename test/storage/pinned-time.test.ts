@@ -21,7 +21,7 @@ const ages = { ...leaseAges({ leaseMs: 0, coalesceMs: 0 }), evictAgeMs: 200, gra
 
 void test('a pass that takes longer than any lease finds nothing pinned old enough', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'weir-volume-'));
-  t.after(() => rm(root, { recursive: true }));
+  t.after(() => rm(root, { recursive: true, maxRetries: 20, retryDelay: 100 }));
   const layout = layoutOf(root);
   await makeFolders(layout);
   const [pinned, other] = [
@@ -44,7 +44,7 @@ void test('a pass that takes longer than any lease finds nothing pinned old enou
 
 void test('nothing is removed while the volume fails under something pinned, for as long as unused things stay', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'weir-volume-'));
-  t.after(() => rm(root, { recursive: true }));
+  t.after(() => rm(root, { recursive: true, maxRetries: 20, retryDelay: 100 }));
   const layout = layoutOf(root);
   await makeFolders(layout);
   const pinned = await storedReference(layout, 'p/e/pinned');

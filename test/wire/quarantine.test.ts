@@ -48,7 +48,7 @@ const quarantine = async ({ volume }: Weir) => await readdir(join(volume, 'weir'
 
 void test('of damaged blobs no more are kept than a hundredth of the room, the last ones', async (t) => {
   const volume = await mkdtemp(join(tmpdir(), 'weir-quarantine-'));
-  t.after(() => rm(volume, { recursive: true, force: true }));
+  t.after(() => rm(volume, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   const options = { volume, env: { QUOTA: '1e8' } };
   const { weir, setAside } = await quarantining(t, options);
   const blobs = [randomBlob(600_000), randomBlob(600_000), randomBlob(300_000)] as const;
