@@ -2,10 +2,8 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ServerError, Status } from 'nice-grpc-common';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import { maxMessageBytes, smallMessageBytes } from './limits.ts';
+import { prefixBytes } from './message-frame.ts';
 import { MessageRooms } from './message-rooms.ts';
-
-/** Before each message: whether it is compressed, and its length. */
-export const prefixBytes = 5;
 
 /** A message of which some has come. */
 interface Arriving {

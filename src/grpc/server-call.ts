@@ -1,8 +1,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { ServerError, Status } from 'nice-grpc-common';
 import type { ByteBudget, Taken } from '../core/byte-budget.ts';
-import { IncomingMessages, prefixBytes } from './incoming-messages.ts';
+import { timeoutOf } from './call-timeout.ts';
+import { IncomingMessages } from './incoming-messages.ts';
 import { copiesOfAnswer, smallMessageBytes } from './limits.ts';
+import { framed } from './message-frame.ts';
 import type { Method } from './service.ts';
 import {
   type CallStatus,
@@ -315,35 +317,4 @@ export class ServerCall {
   #releaseAll(): void {
     for (const taken of this.#answers.splice(0)) taken.release();
   }
-}
-
-/** A message as it goes over the wire. */
-function framed({ responseType }: Method<never>['definition'], answer: unknown): Uint8Array {
-  const withRoom = responseType.encodeWithRoom?.(answer);
-  const message = withRoom ?? responseType.encode(answer).finish();
-  const frame =
-    withRoom === undefined
-      ? Buffer.allocUnsafe(prefixBytes + message.length)
-      : Buffer.from(withRoom.buffer, withRoom.byteOffset - prefixBytes, prefixBytes + message.length);
-  frame[0] = 0;
-  frame.writeUInt32BE(message.length, 1);
-  if (withRoom === undefined) frame.set(message, prefixBytes);
-  return frame;
-}
-
-const unitsMs: Readonly<Record<string, number>> = {
-  H: 3_600_000,
-  M: 60_000,
-  S: 1000,
-  m: 1,
-  u: 1e-3,
-  n: 1e-6,
-};
-const longestTimerMs = 2 ** 31 - 1;
-
-/** The header `grpc-timeout` in milliseconds; undefined for none, and for one so long that no timer takes it. */
-function timeoutOf(header: string | string[] | undefined): number | undefined {
-  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(header ?? '')) ?? [];
-  const ms = Number(digits) * (unitsMs[unit ?? ''] ?? Number.NaN);
-  return ms <= longestTimerMs ? Math.ceil(ms) : undefined;
 }

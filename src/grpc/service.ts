@@ -10,15 +10,16 @@ export interface MessageType<T> {
   encodeWithRoom?(message: T): Uint8Array;
 }
 
+// Only a method's own messages are ever passed to its types.
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyMessageType = MessageType<any>;
+
 /** One method, as ts-proto's generic definitions have it. */
 export interface MethodDefinition {
   readonly name: string;
-  // Only the method's own messages are ever passed to its types.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly requestType: MessageType<any>;
+  readonly requestType: AnyMessageType;
   readonly requestStream: boolean;
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly responseType: MessageType<any>;
+  readonly responseType: AnyMessageType;
   readonly responseStream: boolean;
 }
 

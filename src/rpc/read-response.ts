@@ -1,9 +1,9 @@
 import { chunkHeadroom } from '../core/blob-store.ts';
 import type { ByteStreamDefinition, ReadResponse } from '../gen/google/bytestream/bytestream.ts';
+import { prefixBytes } from '../grpc/message-frame.ts';
 
 /** ReadResponse.data: field 10, length-delimited. */
 const dataTag = (10 << 3) | 2;
-const roomBytes = 5;
 
 /**
  * The same service, whose Read answers are encoded in place: the few bytes of the message go into the room
@@ -16,12 +16,12 @@ export function withReadInPlace(definition: ByteStreamDefinition): ByteStreamDef
   return { ...definition, methods: { ...definition.methods, read: { ...read, responseType } } };
 }
 
-/** With five bytes of room before it (MessageType.encodeWithRoom). */
+/** With room before it (MessageType.encodeWithRoom). */
 function readResponseBytes(data: Uint8Array): Uint8Array {
   const header = data.length === 0 ? new Uint8Array() : headerOf(data.length);
   const hasRoom = hasHeadroom(data);
-  const start = hasRoom ? data.byteOffset - header.length : roomBytes;
-  const buffer = hasRoom ? data.buffer : new ArrayBuffer(roomBytes + header.length + data.length);
+  const start = hasRoom ? data.byteOffset - header.length : prefixBytes;
+  const buffer = hasRoom ? data.buffer : new ArrayBuffer(prefixBytes + header.length + data.length);
   const message = new Uint8Array(buffer, start, header.length + data.length);
   message.set(header);
   if (!hasRoom) message.set(data, header.length);
