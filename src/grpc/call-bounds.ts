@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { Status } from 'nice-grpc-common';
 import { byteBudget } from '../core/byte-budget.ts';
 import type { Cut } from '../core/observer.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
 import type { CallStatus } from './call-status.ts';
 import { incomingMemory, mostCalls, mostCallsOfOne, mostUnsentBytes, outgoingMemory } from './limits.ts';
 import { callPace } from './call-pace.ts';
@@ -20,7 +20,7 @@ export interface CallBoundsOptions {
 export interface CallBounds {
   readonly memory: SharedMemory;
   /** Counts one more call of this owner, until its stream is closed; where there is no room for it, the status for that. */
-  admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, owner: string): CallStatus | undefined;
+  admit(stream: ServerStream, owner: string): CallStatus | undefined;
   /** Looks after a call until its stream is closed. */
   watch(call: ServerCall): void;
 }
@@ -65,15 +65,15 @@ export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOpt
   timer.unref();
   return {
     memory,
-    admit(stream, headers, owner) {
+    admit(stream, owner) {
       const ofOwner = (callsOf.get(owner) ?? 0) + 1;
       if (open >= mostCalls || ofOwner > mostCallsOfOne) {
         onCut('calls');
-        return tooMany(codeOfRefusal(headers[':path'] ?? ''));
+        return tooMany(codeOfRefusal(stream.headers[':path'] ?? ''));
       }
       open++;
       callsOf.set(owner, ofOwner);
-      stream.once('close', () => {
+      stream.onClose(() => {
         open--;
         const left = (callsOf.get(owner) ?? 1) - 1;
         if (left === 0) callsOf.delete(owner);
@@ -83,7 +83,7 @@ export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOpt
     },
     watch(call) {
       calls.set(call, callPace(call));
-      call.stream.once('close', () => calls.delete(call));
+      call.stream.onClose(() => calls.delete(call));
     },
   };
 }

@@ -1,5 +1,6 @@
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { Status } from 'nice-grpc-common';
+import { Status } from 'nice-grpc-common';
+import { headerBlock, type OutgoingHeaders } from '../http2/header-encoder.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
 
 /** How a call ended, and what goes with it. */
 export interface CallStatus {
@@ -7,28 +8,26 @@ export interface CallStatus {
   /** A sentence for the client; '' where the code says all. */
   readonly message: string;
   /** Sent beside the status. */
-  readonly trailers?: OutgoingHttpHeaders;
+  readonly trailers?: OutgoingHeaders;
 }
+
+const responseHeaders: OutgoingHeaders = { ':status': 200, 'content-type': 'application/grpc+proto' };
+const okBlock = headerBlock({ 'grpc-status': Status.OK });
 
 /** Before the messages of an answer. */
-export function responseHeaders(): OutgoingHttpHeaders {
-  return { ':status': 200, 'content-type': 'application/grpc+proto' };
-}
+export const responseBlock = headerBlock(responseHeaders);
 
 /** After them. */
-export function trailersOf({ code, message, trailers }: CallStatus): OutgoingHttpHeaders {
-  if (message === '') return { ...trailers, 'grpc-status': code };
-  return { ...trailers, 'grpc-status': code, 'grpc-message': encodeURI(message.toWellFormed()) };
+export function trailersBlock(status: CallStatus): Uint8Array {
+  return status.code === Status.OK ? okBlock : headerBlock(trailersOf(status));
 }
 
 /** Answers with a status and nothing else. */
-export function sendOnlyStatus(stream: ServerHttp2Stream, status: CallStatus): void {
-  stream.respond({ ...responseHeaders(), ...trailersOf(status) }, { endStream: true });
+export function sendOnlyStatus(stream: ServerStream, status: CallStatus): void {
+  stream.respond(headerBlock({ ...responseHeaders, ...trailersOf(status) }), true);
 }
 
-/** Ends a stream whose client has its answer, and may go on sending. */
-export function closeAfterAnswer(stream: ServerHttp2Stream): void {
-  if (stream.readableEnded) return;
-  // At once it would overtake the answer.
-  setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+function trailersOf({ code, message, trailers }: CallStatus): OutgoingHeaders {
+  if (message === '') return { ...trailers, 'grpc-status': code };
+  return { ...trailers, 'grpc-status': code, 'grpc-message': encodeURI(message.toWellFormed()) };
 }

@@ -9,8 +9,8 @@ const unitsMs: Readonly<Record<string, number>> = {
 const longestTimerMs = 2 ** 31 - 1;
 
 /** The header `grpc-timeout` in milliseconds; undefined for none, and for one so long that no timer takes it. */
-export function timeoutOf(header: string | string[] | undefined): number | undefined {
-  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(String(header ?? '')) ?? [];
+export function timeoutOf(header: string | undefined): number | undefined {
+  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(header ?? '') ?? [];
   const ms = Number(digits) * (unitsMs[unit ?? ''] ?? Number.NaN);
   return ms <= longestTimerMs ? Math.ceil(ms) : undefined;
 }

@@ -1,5 +1,4 @@
-import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { Cut } from '../core/observer.ts';
 import { clientOfAddress } from './client-address.ts';
 import { mostConnections, mostConnectionsOfOne, mostUnfinishedConnections } from './limits.ts';
@@ -11,37 +10,21 @@ export interface ConnectionBounds {
   readonly onCut: (cut: Cut) => void;
 }
 
-/** For the other side to close a connection that was closed in order here. */
-const closingMs = 10_000;
-
 /**
- * Bounds what connections may cost before they carry calls, and after: ends those that never become HTTP/2, and those that
- * the other side does not close.
+ * Bounds what connections may cost before they carry calls: there are not too many, and those end that never become HTTP/2. The function
+ * is to be told when one has.
  */
-export function boundConnections(server: Http2Server | Http2SecureServer, bounds: ConnectionBounds): void {
+export function boundConnections(server: Server, bounds: ConnectionBounds): (socket: Socket) => void {
   const unfinished = unfinishedConnections(bounds);
   const ofClients = connectionsOfClients();
-  // Node makes the session while this event is handled, and tells of it then.
-  let connected: Socket | undefined;
-  const note = (socket: Socket) => {
-    connected = socket;
-  };
   server.maxConnections = mostConnections;
   server.on('drop', () => bounds.onCut('connections'));
   server.prependListener('connection', (socket: Socket) => {
-    note(socket);
     if (ofClients.admit(socket)) return unfinished.begin(socket);
     bounds.onCut('connections');
     socket.destroy();
   });
-  server.prependListener('secureConnection', note);
-  server.on('session', (session: ServerHttp2Session) => {
-    const socket = connected;
-    if (socket === undefined) return session.destroy();
-    const finished = unfinished.of(socket);
-    session.once('remoteSettings', finished);
-    closeInTime(session, socket);
-  });
+  return (socket) => unfinished.finish(socket);
 }
 
 /** Those without the client's settings, the oldest first. */
@@ -76,29 +59,8 @@ function unfinishedConnections({ handshakeMs, onCut }: ConnectionBounds) {
       finishes.set(key, finish);
       socket.once('close', finish);
     },
-    of: (socket: Socket) => finishes.get(keyOf(socket)) ?? (() => {}),
+    finish: (socket: Socket) => finishes.get(keyOf(socket))?.(),
   };
-}
-
-/**
- * A connection closed in order ends when its calls have. Node then waits, for ever, for the rest of headers that
- * have begun, and for the other side to close too.
- */
-function closeInTime(session: ServerHttp2Session, socket: Socket): void {
-  let streams = 0;
-  let closedForMs = 0;
-  session.on('stream', (stream: ServerHttp2Stream) => {
-    streams++;
-    stream.once('close', () => streams--);
-  });
-  const everyMs = closingMs / 2;
-  const timer = setInterval(() => {
-    if (!session.closed && !session.destroyed) return;
-    closedForMs = streams === 0 ? closedForMs + everyMs : 0;
-    if (closedForMs > closingMs) socket.destroy();
-  }, everyMs);
-  timer.unref();
-  socket.once('close', () => clearInterval(timer));
 }
 
 /** Connections by the client that they come from. Those from the proxy have no address, and are not counted. */

@@ -1,4 +1,4 @@
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Connection } from '../http2/connection.ts';
 
 /** How long connections live that carry no calls, or whose other side is gone. */
 export interface ConnectionLife {
@@ -11,36 +11,45 @@ export interface ConnectionLife {
 const pingEveryMs = 120_000;
 /** A peer that does not answer a ping for so long is dead. */
 const pingPatienceMs = 20_000;
+/** For the other side to close a connection that was closed in order here, when its calls have ended. */
+const closingMs = 10_000;
 
-/** Ends a connection in order when it has had no calls for long, and at once when its other side does not answer. */
-export function limitLife(session: ServerHttp2Session, { idleMs, pings }: ConnectionLife): void {
-  let streams = 0;
+/**
+ * Ends a connection in order when it has had no calls for long, and at once when its other side does not answer, or does not close
+ * what was closed here. The function is to be told when a call has ended.
+ */
+export function limitLife(connection: Connection, { idleMs, pings }: ConnectionLife): () => void {
   const idle = setTimeout(() => {
-    if (streams === 0) session.close();
+    if (connection.streams === 0) connection.close();
   }, idleMs).unref();
-  session.on('stream', (stream: ServerHttp2Stream) => {
-    streams++;
-    stream.once('close', () => {
-      if (--streams === 0) idle.refresh();
-    });
-  });
-  const stopPings = pings ? pingNowAndThen(session) : () => {};
-  session.once('close', () => {
+  const stopClosing = closeInTime(connection);
+  const stopPings = pings ? pingNowAndThen(connection) : () => {};
+  connection.socket.once('close', () => {
     clearTimeout(idle);
+    stopClosing();
     stopPings();
   });
+  return () => {
+    if (connection.streams === 0 && !connection.socket.destroyed) idle.refresh();
+  };
 }
 
-function pingNowAndThen(session: ServerHttp2Session): () => void {
+function closeInTime(connection: Connection): () => void {
+  let closedForMs = 0;
+  const everyMs = closingMs / 2;
+  const timer = setInterval(() => {
+    closedForMs = connection.isClosing && connection.streams === 0 ? closedForMs + everyMs : 0;
+    if (closedForMs > closingMs) connection.destroy();
+  }, everyMs).unref();
+  return () => clearInterval(timer);
+}
+
+function pingNowAndThen(connection: Connection): () => void {
   let patience: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
-    if (session.closed || session.destroyed) return;
-    patience = setTimeout(
-      () => session.destroy(undefined, constants.NGHTTP2_NO_ERROR),
-      pingPatienceMs,
-    ).unref();
-    // An answer of any kind shows that somebody is there.
-    session.ping(() => clearTimeout(patience));
+    if (connection.isClosing) return;
+    patience = setTimeout(() => connection.destroy(), pingPatienceMs).unref();
+    connection.ping(() => clearTimeout(patience));
   }, pingEveryMs).unref();
   return () => {
     clearInterval(timer);

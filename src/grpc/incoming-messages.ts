@@ -1,6 +1,8 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { ServerError, Status } from 'nice-grpc-common';
 import type { ByteBudget } from '../core/byte-budget.ts';
+import { errorCode } from '../http2/protocol.ts';
+import type { ServerStream, StreamUser } from '../http2/server-stream.ts';
+import { Backlog, isMostOf } from './backlog.ts';
 import { maxMessageBytes, smallMessageBytes } from './limits.ts';
 import { prefixBytes } from './message-frame.ts';
 import { MessageRooms } from './message-rooms.ts';
@@ -9,24 +11,24 @@ import { MessageRooms } from './message-rooms.ts';
 interface Arriving {
   readonly length: number;
   received: number;
-  /** Until there is memory for all of it. */
-  readonly parts: Uint8Array[];
-  whole: Uint8Array | undefined;
+  /** Where it is put together; only its beginning, until there is memory for all of it. */
+  bytes: Buffer | undefined;
 }
 
 /** For a client that does not stop sending after its call has ended. */
 const mostUnwantedBytes = maxMessageBytes;
-const nothing = Buffer.alloc(0);
 
 /**
- * The messages that a client sends in one call. One is put together while the handler is at the one before it, and no more: then the
- * client is not read from. Nor is it while memory for a long message is short.
+ * The messages that a client sends in one call. One is put together while the handler is at the one before it, and no more: what comes
+ * then waits, and the client is not told that it may send more. Nor is it while memory for a long message is short.
  */
-export class IncomingMessages {
-  readonly #stream: ServerHttp2Stream;
+export class IncomingMessages implements StreamUser {
+  readonly #stream: ServerStream;
   readonly #rooms: MessageRooms;
   /** What has come and was not looked at yet. */
-  #rest: Buffer = nothing;
+  readonly #backlog = new Backlog();
+  readonly #prefix = Buffer.alloc(prefixBytes);
+  #prefixSeen = 0;
   #arriving: Arriving | undefined;
   #waitsForRoom = false;
   #ready: Uint8Array | undefined;
@@ -41,11 +43,10 @@ export class IncomingMessages {
   #unwantedBytes = 0;
 
   /** `owner`: whose memory it is. */
-  constructor(stream: ServerHttp2Stream, memory: ByteBudget, owner: string) {
+  constructor(stream: ServerStream, memory: ByteBudget, owner: string) {
     this.#stream = stream;
     this.#rooms = new MessageRooms(memory, owner, () => this.#roomGranted());
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.once('end', () => this.#end());
+    stream.use(this);
   }
 
   /** Bytes that have come so far, those before messages included. */
@@ -60,12 +61,12 @@ export class IncomingMessages {
 
   /** Whether it is the client who has to send something. */
   get isClientsTurn(): boolean {
-    return !this.#ended && !this.#stream.isPaused();
+    return !this.#ended && !this.#isFull;
   }
 
   /** Whether there is nothing more, and nothing that waits to be taken. */
   get hasEnded(): boolean {
-    return this.#ended && !this.#waitsForRoom && this.#ready === undefined;
+    return this.#ended && !this.#isFull && this.#backlog.length === 0;
   }
 
   /** The next message; undefined when there are no more. One at a time. Rejects with a ServerError for what is no message. */
@@ -92,99 +93,118 @@ export class IncomingMessages {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#rest = nothing;
+    this.#stream.consumed(this.#backlog.take().length);
     this.#arriving = undefined;
     this.#ready = undefined;
     this.#rooms.releaseAll();
     this.#wanted?.resolve(undefined);
     this.#wanted = undefined;
-    this.#stream.resume();
   }
 
-  #take(chunk: Buffer): void {
+  data(chunk: Buffer): void {
     this.#receivedBytes += chunk.length;
-    if (this.#closed) return this.#throwAway(chunk.length);
-    if (this.#fault !== undefined) return;
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    this.#goOn();
+    if (this.#closed) this.#throwAway(chunk.length);
+    else if (this.#fault !== undefined) this.#stream.consumed(chunk.length);
+    else this.#take(chunk);
   }
 
-  #throwAway(bytes: number): void {
-    this.#unwantedBytes += bytes;
-    if (this.#unwantedBytes > mostUnwantedBytes) this.#stream.close(constants.NGHTTP2_NO_ERROR);
-  }
-
-  #end(): void {
+  end(): void {
     this.#ended = true;
     if (!this.#closed) this.#goOn();
   }
 
-  #goOn(): void {
-    while (this.#ready === undefined && !this.#waitsForRoom && this.#fault === undefined) {
-      if (this.#arriving === undefined && !this.#begin()) break;
-      if (!this.#fill()) break;
-      this.#deliver();
-    }
-    if (this.hasEnded && (this.#arriving !== undefined || this.#rest.length > 0))
-      this.#fail(Status.INVALID_ARGUMENT, 'the call ends in the middle of a message');
-    this.#deliver();
-    const isFull = this.#ready !== undefined || this.#waitsForRoom;
-    if (isFull && !this.#ended) this.#stream.pause();
-    else if (this.#stream.isPaused()) this.#stream.resume();
+  get #isFull(): boolean {
+    return this.#ready !== undefined || this.#waitsForRoom;
   }
 
-  /** Whether enough has come to know how long the next message is. */
-  #begin(): boolean {
-    if (this.#rest.length < prefixBytes) return false;
-    const length = this.#rest.readUInt32BE(1);
-    if (this.#rest[0] !== 0) {
+  #throwAway(bytes: number): void {
+    this.#unwantedBytes += bytes;
+    if (this.#unwantedBytes > mostUnwantedBytes) this.#stream.reset(errorCode.noError);
+    else this.#stream.consumed(bytes);
+  }
+
+  #goOn(): void {
+    if (this.#backlog.length > 0 && !this.#isFull) this.#take(this.#backlog.take());
+    if (this.hasEnded && (this.#arriving !== undefined || this.#prefixSeen > 0))
+      this.#fail(Status.INVALID_ARGUMENT, 'the call ends in the middle of a message');
+    this.#deliver();
+  }
+
+  /** Makes messages of it, until one waits to be taken: the rest waits too. */
+  #take(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length && !this.#isFull && this.#fault === undefined) {
+      at = this.#arriving === undefined ? this.#begin(chunk, at) : this.#fill(this.#arriving, chunk, at);
+      this.#deliver();
+    }
+    if (this.#fault !== undefined) at = chunk.length;
+    if (at < chunk.length) this.#backlog.add(chunk.subarray(at));
+    this.#stream.consumed(at);
+  }
+
+  /** Takes what stands before a message. */
+  #begin(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + prefixBytes - this.#prefixSeen);
+    chunk.copy(this.#prefix, this.#prefixSeen, at, end);
+    this.#prefixSeen += end - at;
+    if (this.#prefixSeen < prefixBytes) return end;
+    this.#prefixSeen = 0;
+    const length = this.#prefix.readUInt32BE(1);
+    if (this.#prefix[0] !== 0)
       this.#fail(
         Status.UNIMPLEMENTED,
         'compressed messages are not taken here; send them without grpc-encoding',
       );
-      return false;
-    }
-    if (length > maxMessageBytes) {
+    else if (length > maxMessageBytes)
       this.#fail(
         Status.RESOURCE_EXHAUSTED,
         `the message has ${length} bytes, and at most ${maxMessageBytes} are taken; use ByteStream for large blobs`,
       );
-      return false;
+    else {
+      this.#begun++;
+      if (length === 0) this.#ready = new Uint8Array();
+      else this.#arriving = { length, received: 0, bytes: undefined };
     }
-    this.#rest = this.#rest.subarray(prefixBytes);
-    this.#arriving = { length, received: 0, parts: [], whole: undefined };
-    this.#begun++;
-    return true;
+    return end;
   }
 
-  /** Takes what has come of the message; whether that is all of it. */
-  #fill(): boolean {
-    const arriving = this.#arriving;
-    if (arriving === undefined) return false;
-    const some = this.#rest.subarray(0, arriving.length - arriving.received);
-    this.#rest = this.#rest.length === some.length ? nothing : this.#rest.subarray(some.length);
-    if (arriving.whole !== undefined) arriving.whole.set(some, arriving.received);
-    else arriving.parts.push(some);
-    arriving.received += some.length;
-    if (arriving.received === arriving.length) {
-      const [only = nothing, ...others] = arriving.parts;
-      this.#ready = arriving.whole ?? (others.length === 0 ? only : Buffer.concat(arriving.parts));
-      this.#arriving = undefined;
-      return true;
+  /** Takes what there is of a message. */
+  #fill(arriving: Arriving, chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + arriving.length - arriving.received);
+    if (end - at === arriving.length) {
+      const whole = chunk.subarray(at, end);
+      return this.#whole(isMostOf(whole) ? whole : Buffer.from(whole), end);
     }
+    arriving.bytes ??= Buffer.allocUnsafeSlow(Math.min(arriving.length, smallMessageBytes));
+    const taken = chunk.copy(arriving.bytes, arriving.received, at, end);
+    arriving.received += taken;
+    if (arriving.received === arriving.length) return this.#whole(arriving.bytes, end);
     // Memory is for who has sent something: to announce a long message is too easy.
-    if (arriving.received >= smallMessageBytes && arriving.whole === undefined) {
+    if (arriving.received === arriving.bytes.length) {
       this.#waitsForRoom = !this.#rooms.take(this.#begun, arriving.length);
-      if (!this.#waitsForRoom) putTogether(arriving);
+      if (!this.#waitsForRoom) this.#giveRoom(arriving);
     }
-    return false;
+    return at + taken;
+  }
+
+  #whole(message: Uint8Array, end: number): number {
+    this.#ready = message;
+    this.#arriving = undefined;
+    return end;
+  }
+
+  #giveRoom(arriving: Arriving): void {
+    const bytes = Buffer.allocUnsafeSlow(arriving.length);
+    arriving.bytes?.copy(bytes);
+    arriving.bytes = bytes;
+    this.#stream.expect(arriving.length - arriving.received);
   }
 
   #roomGranted(): void {
     // While it is asked for, whoever asks sees that it is there.
     if (!this.#waitsForRoom) return;
     this.#waitsForRoom = false;
-    if (this.#arriving !== undefined) putTogether(this.#arriving);
+    if (this.#arriving !== undefined) this.#giveRoom(this.#arriving);
     this.#goOn();
   }
 
@@ -207,18 +227,6 @@ export class IncomingMessages {
 
   #fail(code: Status, sentence: string): void {
     this.#fault = new ServerError(code, sentence);
-    this.#rest = nothing;
     this.#arriving = undefined;
   }
-}
-
-/** What has come so far goes where the rest will. */
-function putTogether(arriving: Arriving): void {
-  arriving.whole = Buffer.allocUnsafeSlow(arriving.length);
-  let at = 0;
-  for (const part of arriving.parts) {
-    arriving.whole.set(part, at);
-    at += part.length;
-  }
-  arriving.parts.length = 0;
 }

@@ -1,18 +1,14 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { ServerError, Status } from 'nice-grpc-common';
 import type { ByteBudget, Taken } from '../core/byte-budget.ts';
+import { errorCode } from '../http2/protocol.ts';
+import type { RequestHeaders } from '../http2/request-headers.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
 import { timeoutOf } from './call-timeout.ts';
 import { IncomingMessages } from './incoming-messages.ts';
 import { copiesOfAnswer, smallMessageBytes } from './limits.ts';
 import { framed } from './message-frame.ts';
 import type { Method } from './service.ts';
-import {
-  type CallStatus,
-  closeAfterAnswer,
-  responseHeaders,
-  sendOnlyStatus,
-  trailersOf,
-} from './call-status.ts';
+import { type CallStatus, responseBlock, sendOnlyStatus, trailersBlock } from './call-status.ts';
 
 /** What calls share. */
 export interface SharedMemory {
@@ -40,9 +36,9 @@ const ok: CallStatus = { code: Status.OK, message: '' };
 
 /** One call: its messages in, its messages out, and its end. */
 export class ServerCall {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: RequestHeaders;
   readonly method: Method<never>;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerStream;
   readonly #owner: string;
   readonly #memory: SharedMemory;
   readonly #incoming: IncomingMessages;
@@ -59,21 +55,20 @@ export class ServerCall {
 
   /** `owner`: whose the memory is that it takes. */
   constructor(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    stream: ServerStream,
     method: Method<never>,
     owner: string,
     memory: SharedMemory,
     draining: AbortSignal,
   ) {
     this.#stream = stream;
-    this.headers = headers;
+    this.headers = stream.headers;
     this.method = method;
     this.#owner = owner;
     this.#memory = memory;
     this.#draining = draining;
     this.#incoming = new IncomingMessages(stream, memory.incoming, owner);
-    stream.once('close', () => this.#closed());
+    stream.onClose(() => this.#closed());
   }
 
   /** Aborts when nobody waits for the answer any more. */
@@ -85,13 +80,11 @@ export class ServerCall {
 
   /** Where the client is: its address, and 'a local proxy' on a socket. */
   get peer(): string {
-    const socket = this.#stream.session?.socket;
-    return socket?.remoteAddress === undefined
-      ? 'a local proxy'
-      : `${socket.remoteAddress}:${socket.remotePort}`;
+    const { peer } = this.#stream.connection;
+    return peer === undefined ? 'a local proxy' : `${peer.address}:${peer.port}`;
   }
 
-  get stream(): ServerHttp2Stream {
+  get stream(): ServerStream {
     return this.#stream;
   }
 
@@ -117,12 +110,12 @@ export class ServerCall {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     });
     // It may have ended while it waited.
-    if (this.#stream.destroyed) this.#releaseAll();
+    if (this.#stream.isClosed) this.#releaseAll();
   }
 
   /** Bytes that wait for the client to take them. */
   get unsentBytes(): number {
-    return this.#stream.writableLength;
+    return this.#stream.unsentBytes;
   }
 
   get holdsForClient(): boolean {
@@ -186,8 +179,8 @@ export class ServerCall {
     if (!definition.responseStream) {
       const answer = await (handler(request, context) as Promise<unknown>);
       if (this.#status !== undefined) return;
-      this.#respond();
-      this.#stream.end(framed(definition, answer));
+      this.#stream.respond(responseBlock);
+      this.#stream.write(framed(definition, answer));
       return;
     }
     for await (const answer of handler(request, context) as AsyncIterable<unknown>) {
@@ -241,17 +234,8 @@ export class ServerCall {
     if (this.#abortReason !== undefined) throw this.#abortReason;
   }
 
-  #respond(): void {
-    if (this.#stream.headersSent || this.#stream.destroyed) return;
-    this.#stream.respond(responseHeaders(), { waitForTrailers: true });
-    this.#stream.once('wantTrailers', () => {
-      if (this.#stream.destroyed) return;
-      this.#stream.sendTrailers(trailersOf(this.#status ?? ok));
-    });
-  }
-
   async #send(frame: Uint8Array): Promise<void> {
-    this.#respond();
+    this.#stream.respond(responseBlock);
     this.#unflushed++;
     this.#stream.write(frame, () => {
       this.#unflushed--;
@@ -268,25 +252,15 @@ export class ServerCall {
 
   #sendStatus(status: CallStatus): void {
     const stream = this.#stream;
-    if (stream.destroyed) return;
-    if (stream.headersSent) {
-      if (!stream.writableEnded) stream.end();
-      return;
-    }
-    if (status.code === Status.OK) {
-      this.#respond();
-      stream.end();
-      return;
-    }
-    sendOnlyStatus(stream, status);
+    if (status.code === Status.OK) stream.respond(responseBlock);
+    if (stream.headersSent) stream.end(trailersBlock(status));
+    else sendOnlyStatus(stream, status);
   }
 
   /** Ends the stream of a call whose client does not move, whatever waits to be sent. */
   cut(status: CallStatus): void {
-    const isUnderWay = this.#stream.headersSent;
     this.end(status);
-    if (isUnderWay) setImmediate(() => this.#stream.close(constants.NGHTTP2_CANCEL));
-    else closeAfterAnswer(this.#stream);
+    this.#stream.reset(this.#stream.unsentBytes > 0 ? errorCode.cancel : errorCode.noError);
   }
 
   #startDeadline(): void {

@@ -1,26 +1,18 @@
-import {
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Status } from 'nice-grpc-common';
 import type { Cut } from '../core/observer.ts';
+import { Connection } from '../http2/connection.ts';
+import { headerBlock } from '../http2/header-encoder.ts';
+import { maxHeaderListSize } from '../http2/limits.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
 import type { CallBounds } from './call-bounds.ts';
-import { type CallStatus, closeAfterAnswer, sendOnlyStatus } from './call-status.ts';
+import { type CallStatus, sendOnlyStatus } from './call-status.ts';
 import { boundConnections } from './connection-bounds.ts';
 import { limitLife } from './connection-life.ts';
-import { maxStreamsPerConnection } from './limits.ts';
 import { type CallHooks, ServerCall } from './server-call.ts';
 import type { Method } from './service.ts';
 import type { ReloadableTls } from './tls.ts';
-
-/** Any of the two that Node has. */
-export type AnyHttp2Server = Http2Server | Http2SecureServer;
 
 /** What a server of gRPC calls is made of. */
 export interface GrpcServerOptions<Context> {
@@ -28,7 +20,7 @@ export interface GrpcServerOptions<Context> {
   readonly hooks: CallHooks<Context>;
   readonly bounds: CallBounds;
   /** Whose a call is, where bounds are for each. */
-  ownerOf(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): string;
+  ownerOf(stream: ServerStream): string;
   /** Set to terminate TLS here. */
   readonly tls: ReloadableTls | undefined;
   /** How long a connection may take to begin with HTTP/2. Milliseconds. */
@@ -52,33 +44,45 @@ export interface GrpcServer {
 
 export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcServer {
   const methods = new Map(options.methods.map((method) => [method.path, method]));
-  const sessions = new Set<ServerHttp2Session>();
+  const connections = new Set<Connection>();
   const sockets = new Set<Socket>();
   const draining = new AbortController();
-  const server = http2Server(options.tls);
-  boundConnections(server, options);
+  const { tls } = options;
+  const server = tls === undefined ? createServer({ noDelay: true }) : tlsServer(tls);
+  const hasBegun = boundConnections(server, options);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.on('session', (session: ServerHttp2Session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    limitLife(session, options);
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    if (!socket.destroyed) serve(socket);
   });
-  // What goes wrong with one connection, or before it is one, is its client's concern.
-  server.on('sessionError', () => {});
+  // What goes wrong with one connection before it is one is its client's concern.
   server.on('tlsClientError', () => {});
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    stream.on('error', () => {});
-    answer(stream, headers);
-  });
 
-  function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  function serve(socket: Socket): void {
+    const connection = new Connection(socket, {
+      ready: () => hasBegun(socket),
+      stream: answer,
+      streamOfTooManyHeaders: (stream) =>
+        refuse(stream, {
+          code: Status.RESOURCE_EXHAUSTED,
+          message: `the headers have more than ${maxHeaderListSize} bytes`,
+        }),
+      streamClosed: () => callEnded(),
+    });
+    const callEnded = limitLife(connection, options);
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
+    if (draining.signal.aborted) connection.close();
+  }
+
+  function answer(stream: ServerStream): void {
+    const { headers } = stream;
     if (headers['content-type']?.startsWith('application/grpc') !== true)
-      return stream.respond({ ':status': 415 }, { endStream: true });
-    const owner = options.ownerOf(stream, headers);
-    const refusal = options.bounds.admit(stream, headers, owner);
+      return stream.respond(headerBlock({ ':status': 415 }), true);
+    const owner = options.ownerOf(stream);
+    const refusal = options.bounds.admit(stream, owner);
     if (refusal !== undefined) return refuse(stream, refusal);
     const path = headers[':path'] ?? '';
     const method = methods.get(path);
@@ -94,7 +98,7 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
         message: 'compressed messages are not taken here; send them without grpc-encoding',
         trailers: { 'grpc-accept-encoding': 'identity' },
       });
-    const call = new ServerCall(stream, headers, method, owner, options.bounds.memory, draining.signal);
+    const call = new ServerCall(stream, method, owner, options.bounds.memory, draining.signal);
     options.bounds.watch(call);
     void call.serve(method, options.hooks);
   }
@@ -115,32 +119,24 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      for (const session of sessions) session.close();
+      for (const connection of connections) connection.close();
       await closed;
     },
     cut() {
-      for (const session of sessions) session.destroy();
       for (const socket of sockets) socket.destroy();
     },
   };
 }
 
-function http2Server(tls: ReloadableTls | undefined): AnyHttp2Server {
-  const options = {
-    settings: { maxConcurrentStreams: maxStreamsPerConnection },
-    // Memory is bounded by our own budgets, and a connection that shares its fate among calls is not refused any of them.
-    maxSessionMemory: Number.MAX_SAFE_INTEGER,
-    maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
-  };
-  if (tls === undefined) return createServer(options);
-  const server = createSecureServer({ ...options, ...tls.serverOptions() });
+function tlsServer(tls: ReloadableTls): Server {
+  const server = createTlsServer({ noDelay: true, ALPNProtocols: ['h2'], ...tls.serverOptions() });
   tls.onReload(() => server.setSecureContext(tls.serverOptions()));
   return server;
 }
 
-function refuse(stream: ServerHttp2Stream, status: CallStatus): void {
+function refuse(stream: ServerStream, status: CallStatus): void {
   sendOnlyStatus(stream, status);
-  closeAfterAnswer(stream);
+  stream.closeAfterAnswer();
 }
 
 function listenOptions(address: string): { path: string } | { host: string; port: number } {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Http2Session } from 'node:http2';
-import { createSecureContext, type TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { ServerError, Status } from 'nice-grpc-common';
 
 /** What TLS in this process needs; PEM texts. */
@@ -39,7 +39,7 @@ export interface ReloadableTls {
   reload(material: TlsMaterial): void;
   onReload(told: () => void): void;
   /** Whom a connection is from; undefined where clients need no certificate. Throws a ServerError for one that is not on the list now. */
-  identify(session: Http2Session | undefined): ClientCertificate | undefined;
+  identify(socket: Socket): ClientCertificate | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export function reloadableTls(initial: TlsMaterial): ReloadableTls {
   let material = checked(initial);
   const told = new Set<() => void>();
   const needsClients = material.clients !== undefined;
-  const known = new WeakMap<Http2Session, ClientCertificate>();
+  const known = new WeakMap<Socket, ClientCertificate>();
   return {
     serverOptions: () => ({
       cert: material.certificate,
@@ -66,17 +66,17 @@ export function reloadableTls(initial: TlsMaterial): ReloadableTls {
       for (const tell of told) tell();
     },
     onReload: (tell) => void told.add(tell),
-    identify(session) {
+    identify(socket) {
       const { clients } = material;
       if (clients === undefined) return undefined;
-      const certificate = session && (known.get(session) ?? certificateOf(session));
+      const certificate = known.get(socket) ?? certificateOf(socket);
       if (certificate === undefined || !clients.fingerprints.has(certificate.fingerprint)) {
         throw new ServerError(
           Status.UNAUTHENTICATED,
           'this client certificate is not on the list; add it to the file given with --client-certs',
         );
       }
-      known.set(session as Http2Session, certificate);
+      known.set(socket, certificate);
       return certificate;
     },
   };
@@ -92,8 +92,9 @@ function checked(material: TlsMaterial): TlsMaterial {
   return material;
 }
 
-function certificateOf(session: Http2Session): ClientCertificate | undefined {
-  const { raw, subject } = (session.socket as TLSSocket).getPeerCertificate();
+function certificateOf(socket: Socket): ClientCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const { raw, subject } = socket.getPeerCertificate();
   // Node gives an empty object where there is none.
   if ((raw as Buffer | undefined) === undefined) return undefined;
   const parts = Object.entries(subject).map(([name, value]) => `${name}=${String(value)}`);

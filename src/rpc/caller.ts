@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type Access, type AccessRules, type Credentials, decideAccess } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Role } from '../core/observer.ts';
 import { type RequestDetails, type ToolLabel, toolLabel } from '../core/tool.ts';
 import { clientOfAddress } from '../grpc/client-address.ts';
 import type { ServerCall } from '../grpc/server-call.ts';
+import type { RequestHeaders } from '../http2/request-headers.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
 import type { ReloadableTls } from '../grpc/tls.ts';
 import { requestDetails } from './request-metadata.ts';
 
@@ -49,7 +50,7 @@ export function callerOf(call: ServerCall, { listener, identified, tls, access }
       listener,
       certificate:
         tls === undefined ? (identified ? certificateFrom(headers) : undefined) : ofConnection(tls, call),
-      signedCertificate: (identified && tls === undefined && textOf(headers[certificateHeader])) || undefined,
+      signedCertificate: (identified && tls === undefined && headers[certificateHeader]) || undefined,
       unverified: headers[unverifiedHeader] !== undefined,
       authorization: headers.authorization,
     },
@@ -68,27 +69,19 @@ export function callerOf(call: ServerCall, { listener, identified, tls, access }
 }
 
 /** Whose a call is, where bounds are for each: the certificate's, or the address's. `behindProxy`: headers about the client are our proxy's. */
-export function ownerOf(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  behindProxy: boolean,
-): string {
-  const told = (name: string) => (behindProxy && textOf(headers[name])) || '';
-  const address = told(addressHeader) || (stream.session?.socket.remoteAddress ?? '');
+export function ownerOf({ headers, connection }: ServerStream, behindProxy: boolean): string {
+  const told = (name: string) => (behindProxy && headers[name]) || '';
+  const address = told(addressHeader) || (connection.peer?.address ?? '');
   return told(fingerprintHeader) || clientOfAddress(address);
 }
 
-function certificateFrom(headers: IncomingHttpHeaders): Credentials['certificate'] {
-  const fingerprint = textOf(headers[fingerprintHeader]);
+function certificateFrom(headers: RequestHeaders): Credentials['certificate'] {
+  const fingerprint = headers[fingerprintHeader];
   if (!fingerprint) return undefined;
-  return { kind: 'certificate', fingerprint, subject: textOf(headers[subjectHeader]) ?? '' };
+  return { kind: 'certificate', fingerprint, subject: headers[subjectHeader] ?? '' };
 }
 
 function ofConnection(tls: ReloadableTls, call: ServerCall): Credentials['certificate'] {
-  const certificate = tls.identify(call.stream.session);
+  const certificate = tls.identify(call.stream.connection.socket);
   return certificate && { kind: 'certificate', ...certificate };
-}
-
-function textOf(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' ? value : value?.[0];
 }

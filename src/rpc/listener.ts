@@ -96,7 +96,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
     methods: methodsServed(options.reflection, parts),
     hooks: callHooks({ listener: role, identified, tls, access }, { pushHint, indexOnly }, observer, logger),
     bounds,
-    ownerOf: (stream, headers) => ownerOf(stream, headers, isSocket),
+    ownerOf: (stream) => ownerOf(stream, isSocket),
     tls,
     handshakeMs,
     idleMs: isSocket ? Math.max(connectionIdleMs, proxyIdleMs) : connectionIdleMs,

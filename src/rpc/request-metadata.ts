@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { type RequestDetails, requestMetadataHeader } from '../core/tool.ts';
 import { RequestMetadata } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import type { RequestHeaders } from '../http2/request-headers.ts';
 
 /** The name that the API gives the header, and the one that buildbox uses. */
 const headers = [requestMetadataHeader, 'requestmetadata-bin'];
@@ -9,10 +9,10 @@ const mostEncoded = 11 * 1024;
 const mostCharacters = 100;
 
 /** What a call says of the tool that makes it. Anything that cannot be read says nothing. */
-export function requestDetails(from: IncomingHttpHeaders): RequestDetails {
+export function requestDetails(from: RequestHeaders): RequestDetails {
   const value = headers.map((name) => from[name]).find((found) => found !== undefined);
   // Base64, with or without its padding; where there are several, the first.
-  const text = String(value ?? '').split(',', 1)[0] ?? '';
+  const text = value?.split(',', 1)[0] ?? '';
   if (text === '' || text.length > mostEncoded) return {};
   try {
     return detailsOf(RequestMetadata.decode(Buffer.from(text, 'base64')));

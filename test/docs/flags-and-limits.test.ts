@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { maxMessageFields } from '../../src/core/message-fields.ts';
-import { maxMessageBytes, maxStreamsPerConnection } from '../../src/grpc/limits.ts';
+import { maxMessageBytes } from '../../src/grpc/limits.ts';
+import { maxConcurrentStreams } from '../../src/http2/limits.ts';
 import { maxBatchBytes } from '../../src/rpc/limits.ts';
 import { treeBounds } from '../../src/store/tree-bounds.ts';
 import { codeWords, page, project, tableRows } from './documents.ts';
@@ -32,7 +33,7 @@ test('docs/limits.md has the limits that the server keeps', () => {
     count(maxBatchBytes),
     mebibytes(maxMessageBytes),
     count(maxMessageFields),
-    count(maxStreamsPerConnection),
+    count(maxConcurrentStreams),
     count(treeBounds.blobs),
     count(treeBounds.depth),
     count(treeBounds.directoryEntries),

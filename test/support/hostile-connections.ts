@@ -1,6 +1,15 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import {
+  callBlock,
+  flag,
+  frame,
+  frameType,
+  greeting as greetingWith,
+  literal,
+  preface,
+} from './raw-http2.ts';
 
 /** What goes over one connection of somebody who means harm. Resolves when it has nothing more to send. */
 type Attack = (socket: Socket, isGoing: () => boolean) => Promise<void> | void;
@@ -8,17 +17,15 @@ type Attack = (socket: Socket, isGoing: () => boolean) => Promise<void> | void;
 /** Not where the healthy come from: what one address may have at once is bounded, and theirs is not to be used up. */
 const attackersAddress = '127.0.0.2';
 
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-const [dataType, headersType, resetType, settingsType, pingType, continuationType] = [0, 1, 3, 4, 6, 9];
-const [endHeaders, none] = [4, 0];
-const greeting = Buffer.concat([Buffer.from(preface), frame(settingsType, none, 0, Buffer.alloc(0))]);
+const { none, endHeaders } = flag;
+const greeting = greetingWith();
 const read = '/google.bytestream.ByteStream/Read';
 const write = '/google.bytestream.ByteStream/Write';
 
 /** By name, so that a process can be told which. */
 export const attacks = {
   silent: () => {},
-  halfPreface: (socket) => void socket.write(preface.slice(0, 9)),
+  halfPreface: (socket) => void socket.write(preface.subarray(0, 9)),
   noSettings: (socket) => void socket.write(preface),
   halfHeaders: (socket) => void socket.write(Buffer.concat([greeting, headers(1, write, none)])),
   idle: (socket) => void socket.write(greeting),
@@ -48,20 +55,20 @@ export const attacks = {
   },
   rapidReset: (socket) =>
     flood(socket, (id) =>
-      Buffer.concat([headers(id, read), frame(resetType, none, id, Buffer.from([0, 0, 0, 8]))]),
+      Buffer.concat([headers(id, read), frame(frameType.reset, none, id, Buffer.from([0, 0, 0, 8]))]),
     ),
   longHeaders: (socket) => flood(socket, (id) => headers(id, read, endHeaders, pairs(60, 'x'.repeat(200)))),
   manyHeaders: (socket) => flood(socket, (id) => headers(id, read, endHeaders, pairs(2000, ''))),
   continuations: (socket) => {
     socket.write(Buffer.concat([greeting, headers(1, read, none)]));
-    return flood(socket, () => frame(continuationType, none, 1, pairs(300, 'y'.repeat(40))), false);
+    return flood(socket, () => frame(frameType.continuation, none, 1, pairs(300, 'y'.repeat(40))), false);
   },
   emptyContinuations: (socket) => {
     socket.write(Buffer.concat([greeting, headers(1, read, none)]));
-    return flood(socket, () => frame(continuationType, none, 1, Buffer.alloc(0)), false);
+    return flood(socket, () => frame(frameType.continuation, none, 1, Buffer.alloc(0)), false);
   },
-  pings: (socket) => flood(socket, () => frame(pingType, none, 0, Buffer.alloc(8))),
-  settings: (socket) => flood(socket, () => frame(settingsType, none, 0, Buffer.alloc(0))),
+  pings: (socket) => flood(socket, () => frame(frameType.ping, none, 0, Buffer.alloc(8))),
+  settings: (socket) => flood(socket, () => frame(frameType.settings, none, 0, Buffer.alloc(0))),
 } satisfies Record<string, Attack>;
 
 export type AttackName = keyof typeof attacks;
@@ -98,48 +105,19 @@ async function flood(socket: Socket, next: (id: number) => Buffer, greets = true
   }
 }
 
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header.writeUInt8(type, 3);
-  header.writeUInt8(flags, 4);
-  header.writeUInt32BE(stream, 5);
-  return Buffer.concat([header, payload]);
-}
-
 function data(stream: number, payload: Buffer): Buffer {
-  return frame(dataType, none, stream, payload);
+  return frame(frameType.data, none, stream, payload);
 }
 
-function headers(stream: number, path: string, flags = endHeaders, more: Buffer = Buffer.alloc(0)): Buffer {
-  const usual = [
-    [':method', 'POST'],
-    [':scheme', 'http'],
-    [':path', path],
-    [':authority', 'weir.test'],
-    ['content-type', 'application/grpc'],
-    ['te', 'trailers'],
-  ] as const;
-  const block = Buffer.concat(usual.map(([name, value]) => literal(name, value)));
-  return frame(headersType, flags, stream, Buffer.concat([block, more]));
+function headers(
+  stream: number,
+  path: string,
+  flags: number = endHeaders,
+  more: Buffer = Buffer.alloc(0),
+): Buffer {
+  return frame(frameType.headers, flags, stream, Buffer.concat([callBlock(path), more]));
 }
 
 function pairs(count: number, value: string): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, index) => literal(`x-${index}`, value)));
-}
-
-/** A header field that is not indexed, in plain text (RFC 7541, 6.2.2). */
-function literal(name: string, value: string): Buffer {
-  return Buffer.concat([Buffer.from([0]), text(name), text(value)]);
-}
-
-function text(value: string): Buffer {
-  const most = 127;
-  const { length } = value;
-  const size = length < most ? [length] : [most, ...varint(length - most)];
-  return Buffer.concat([Buffer.from(size), Buffer.from(value)]);
-}
-
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
 }

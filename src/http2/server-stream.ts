@@ -1,0 +1,189 @@
+import type { Connection } from './connection.ts';
+import { defaultWindow, errorCode, type ErrorCode } from './protocol.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import type { RequestHeaders } from './request-headers.ts';
+
+/** Who takes what a stream brings. */
+export interface StreamUser {
+  /** A part of the body. Its bytes count against the stream's window until consumed() is told of them. */
+  data(chunk: Buffer): void;
+  /** The body is whole. */
+  end(): void;
+}
+
+interface Queued {
+  readonly bytes: Uint8Array;
+  readonly onTaken: (() => void) | undefined;
+}
+
+/** What the connection does for its streams. */
+export type StreamConnection = Pick<
+  Connection,
+  'peer' | 'socket' | 'sendHeaders' | 'sendReset' | 'sendWindowUpdate' | 'hasDataToSend' | 'streamClosed'
+>;
+
+/** A request and its answer. */
+export class ServerStream {
+  readonly id: number;
+  readonly headers: RequestHeaders;
+  readonly connection: StreamConnection;
+  readonly #receiveWindow: ReceiveWindow;
+  readonly #closeListeners: (() => void)[] = [];
+  /** From here on, what was sent is the first of it. */
+  #queue: Queued[] = [];
+  #sentOfFirst = 0;
+  #unsentBytes = 0;
+  #trailers: Uint8Array | undefined;
+  #user: StreamUser | undefined;
+  #headersSent = false;
+  #hasEnded = false;
+  #hasRequestEnded = false;
+  #isClosed = false;
+  /** What the client takes now. It may be less than nothing, when it has made its windows smaller. */
+  sendWindow: number;
+
+  constructor(connection: StreamConnection, id: number, headers: RequestHeaders, sendWindow: number) {
+    this.connection = connection;
+    this.id = id;
+    this.headers = headers;
+    this.sendWindow = sendWindow;
+    this.#receiveWindow = new ReceiveWindow(defaultWindow, defaultWindow, (bytes) =>
+      connection.sendWindowUpdate(this, bytes),
+    );
+  }
+
+  /** Who hears of what comes; without one it is thrown away. */
+  use(user: StreamUser): void {
+    this.#user = user;
+  }
+
+  /** Called once, when the answer has gone, and the request is whole or of no interest; or when either was given up. */
+  onClose(listener: () => void): void {
+    this.#closeListeners.push(listener);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether an answer has begun. */
+  get headersSent(): boolean {
+    return this.#headersSent;
+  }
+
+  /** Whether the client has sent all that it will. */
+  get hasRequestEnded(): boolean {
+    return this.#hasRequestEnded;
+  }
+
+  /** Bytes of the answer that are not on their way yet. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  /** Sends the headers of an answer, made by headerBlock(); with `endStream`, the whole of it. */
+  respond(block: Uint8Array, endStream = false): void {
+    if (this.#isClosed || this.#headersSent) return;
+    this.#headersSent = true;
+    this.connection.sendHeaders(this, block, endStream);
+    if (endStream) this.#answered();
+  }
+
+  /** Sends a part of the body. `onTaken` is called when all of it is on its way; not when the stream is given up before. */
+  write(bytes: Uint8Array, onTaken?: () => void): void {
+    if (this.#isClosed || this.#trailers !== undefined) return;
+    this.#queue.push({ bytes, onTaken });
+    this.#unsentBytes += bytes.length;
+    this.connection.hasDataToSend(this);
+  }
+
+  /** Ends the answer with trailers, made by headerBlock(), when the body is on its way. */
+  end(trailers: Uint8Array): void {
+    if (this.#isClosed || this.#trailers !== undefined) return;
+    this.#trailers = trailers;
+    this.#endIfSent();
+  }
+
+  /** Gives the stream up. */
+  reset(code: ErrorCode): void {
+    if (this.#isClosed) return;
+    this.connection.sendReset(this, code);
+    this.closed();
+  }
+
+  /** Ends a stream whose client has its answer, and may go on sending. Where the answer still waits, that goes first. */
+  closeAfterAnswer(): void {
+    if (this.#hasEnded) this.reset(errorCode.noError);
+  }
+
+  /** So many bytes of the body are not kept any more: the client may send others. */
+  consumed(bytes: number): void {
+    if (!this.#isClosed && !this.#hasRequestEnded) this.#receiveWindow.consumed(bytes);
+  }
+
+  /** There is room for so many bytes more than the client was told. */
+  expect(bytes: number): void {
+    if (!this.#isClosed && !this.#hasRequestEnded) this.#receiveWindow.expect(bytes);
+  }
+
+  /** Takes the next bytes to send, at most so many; undefined where nothing may be sent. */
+  nextToSend(most: number): Uint8Array | undefined {
+    const [first] = this.#queue;
+    if (first === undefined) return undefined;
+    const end = Math.min(first.bytes.length, this.#sentOfFirst + Math.min(most, this.sendWindow));
+    if (end <= this.#sentOfFirst && first.bytes.length > 0) return undefined;
+    const part = first.bytes.subarray(this.#sentOfFirst, end);
+    this.sendWindow -= part.length;
+    this.#unsentBytes -= part.length;
+    this.#sentOfFirst = end;
+    if (end === first.bytes.length) {
+      this.#queue.shift();
+      this.#sentOfFirst = 0;
+      first.onTaken?.();
+    }
+    return part;
+  }
+
+  /** After nextToSend() was sent. */
+  sent(): void {
+    this.#endIfSent();
+  }
+
+  /** Whether so many bytes were allowed. They belong to a frame that begins. */
+  receive(bytes: number): boolean {
+    return this.#receiveWindow.receive(bytes);
+  }
+
+  received(chunk: Buffer): void {
+    if (this.#user === undefined) this.consumed(chunk.length);
+    else this.#user.data(chunk);
+  }
+
+  requestEnded(): void {
+    if (this.#isClosed || this.#hasRequestEnded) return;
+    this.#hasRequestEnded = true;
+    this.#user?.end();
+    if (this.#hasEnded) this.closed();
+  }
+
+  /** Nothing more comes or goes. */
+  closed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#unsentBytes = 0;
+    this.connection.streamClosed(this);
+    for (const listener of this.#closeListeners.splice(0)) listener();
+  }
+
+  #endIfSent(): void {
+    if (this.#isClosed || this.#trailers === undefined || this.#queue.length > 0 || this.#hasEnded) return;
+    this.connection.sendHeaders(this, this.#trailers, true);
+    this.#answered();
+  }
+
+  #answered(): void {
+    this.#hasEnded = true;
+    if (this.#hasRequestEnded) this.closed();
+  }
+}
