@@ -3,6 +3,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import type { BlobName } from '../core/digest.ts';
 import { sizeOnDisk } from './evictable.ts';
 import type { Layout } from './layout.ts';
+import { foundOrNowhere, shortestGraceMs } from './trash.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
 /**
@@ -31,13 +32,15 @@ export async function lookForBlob(
     const inPlace = await fileAt(layout.blob(name));
     const fits = (stats: Stats) => sizeBytes === undefined || stats.size === sizeBytes;
     if (inPlace !== undefined && fits(inPlace)) return seen('present', inPlace);
-    for (const run of await runsIn(layout)) {
-      const inTrash = await fileAt(layout.trashed(run, name));
-      if (inTrash !== undefined && fits(inTrash)) return seen('trash', inTrash);
-    }
-    // A janitor may have given it its place back between the looks.
-    const back = await fileAt(layout.blob(name));
-    if (back !== undefined) return seen(fits(back) ? 'present' : 'wrong-size', back);
+    const elsewhere = await foundOrNowhere(async () => {
+      for (const run of await runsIn(layout)) {
+        const inTrash = await fileAt(layout.trashed(run, name));
+        if (inTrash !== undefined && fits(inTrash)) return seen('trash', inTrash);
+      }
+      const back = await fileAt(layout.blob(name));
+      return back && seen(fits(back) ? 'present' : 'wrong-size', back);
+    }, shortestGraceMs);
+    if (elsewhere !== undefined) return elsewhere;
     const aside = await fileAt(layout.quarantined(name));
     return aside === undefined ? nowhere : seen('quarantined', aside);
   } catch (error) {

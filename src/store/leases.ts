@@ -6,6 +6,7 @@ import {
   blobNameParts,
   type Digest,
   digestOf,
+  emptyDigest,
   isEmptyBlob,
 } from '../core/digest.ts';
 import { elapsedClock } from '../core/elapsed.ts';
@@ -15,7 +16,7 @@ import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
 import { publishEmptyBlob } from './publish.ts';
 import type { SeenBytes } from './seen-bytes.ts';
-import { bringBack } from './trash.ts';
+import { bringBack, foundOrNowhere } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 
 /** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
@@ -134,28 +135,36 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
       digests.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
     );
     if (!found.includes(undefined)) return found;
-    const runs = await calls.names(layout.trash);
     // A file that was in the trash when we looked in its place has come there after our first look at the trash and
     // gone from there before our second one. No run rests so short: what we have not found is nowhere.
-    const isNowhere = isEmpty && runs.length === 0 && elapsed() - begun < graceMs / 2;
-    for (const [index, digest] of digests.entries()) {
-      if (found[index] !== undefined || (isNowhere && !isEmptyBlob(digest))) continue;
-      found[index] = await touchElsewhere(digest, runs, digest.sizeBytes);
-    }
+    const isNowhere =
+      isEmpty && (await calls.names(layout.trash)).length === 0 && elapsed() - begun < graceMs / 2;
+    const sought = [...digests.keys()].filter(
+      (index) => found[index] === undefined && (!isNowhere || isEmptyBlob(digests[index] ?? emptyDigest)),
+    );
+    const elsewhere = await touchElsewhere(sought.map((index) => digests[index] ?? emptyDigest));
+    for (const [at, index] of sought.entries()) found[index] = elsewhere[at];
     return found;
   }
 
   /**
-   * A second look for what is not in its place; one look at the trash serves many. Then a third one in its place,
-   * whatever the trash had: between our looks a janitor may have given back what was touched on its way out.
+   * Looks for what is not in its place: in the trash, and in its place again, whatever the trash had, until two such
+   * looks have shown that it is nowhere (foundOrNowhere). `anySize`: takes files of any size.
    */
-  async function touchElsewhere(
-    digest: Digest,
-    runs: readonly string[],
-    expectedSize?: number,
-  ): Promise<Stats | undefined> {
-    await bringBackOrMake(digest, runs);
-    return await touchFile(layout.blob(blobName(digest)), expectedSize);
+  async function touchElsewhere(digests: readonly Digest[], anySize = false): Promise<(Stats | undefined)[]> {
+    const found: (Stats | undefined)[] = digests.map(() => undefined);
+    const look = async () => {
+      // One look at the trash serves many.
+      const runs = await calls.names(layout.trash);
+      for (const [index, digest] of digests.entries()) {
+        if (found[index] !== undefined) continue;
+        await bringBackOrMake(digest, runs);
+        found[index] = await touchFile(layout.blob(blobName(digest)), anySize ? undefined : digest.sizeBytes);
+      }
+      return found.includes(undefined) ? undefined : found;
+    };
+    await foundOrNowhere(look, graceMs, elapsed);
+    return found;
   }
 
   /** Nobody of us removes what is promised. Somebody else does, then, and what we remember of other blobs is no better. */
@@ -192,7 +201,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
   async function touchNamed(name: BlobName): Promise<Stats | undefined> {
     try {
       // Of all sizes, only the empty blob's matters elsewhere.
-      const elsewhere = async () => await touchElsewhere(ofSize(name, 0), await calls.names(layout.trash));
+      const elsewhere = async () => (await touchElsewhere([ofSize(name, 0)], true))[0];
       const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await elsewhere()));
       if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
       return stats;

@@ -15,6 +15,7 @@ import { recordTrashName } from './evictable.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
+import { foundOrNowhere, shortestGraceMs } from './trash.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
 /** Small files that are found by a key. Errors are those of the system calls. */
@@ -79,10 +80,12 @@ export function volumeRecords(
   async function read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     const inPlace = await readInPlace(path, maxBytes);
     if (inPlace !== 'absent') return inPlace;
-    await bringBack(path);
-    // Wherever it was: a janitor may have given it back between our looks.
-    const back = await readInPlace(path, maxBytes);
-    return back === 'absent' ? undefined : back;
+    const back = await foundOrNowhere(async () => {
+      await bringBack(path);
+      const bytes = await readInPlace(path, maxBytes);
+      return bytes === 'absent' ? undefined : { bytes };
+    }, shortestGraceMs);
+    return back?.bytes;
   }
 
   async function write(path: string, bytes: Uint8Array): Promise<void> {
@@ -112,8 +115,11 @@ export function volumeRecords(
     writeSealed: (path, bytes) => write(path, Buffer.concat([bytes, sealOf(bytes)])),
     async touch(path) {
       if ((await leases.touchFile(path)) !== undefined) return true;
-      await bringBack(path);
-      return (await leases.touchFile(path)) !== undefined;
+      const back = await foundOrNowhere(async () => {
+        await bringBack(path);
+        return await leases.touchFile(path);
+      }, shortestGraceMs);
+      return back !== undefined;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { Clock } from '../core/clock.ts';
 import type { BlobName } from '../core/digest.ts';
 import { openRegular } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
@@ -38,22 +39,45 @@ export async function bringBack(
   }
 }
 
+/** How often two looks may take too long to say anything before what they have not found counts as nowhere. */
+const mostSearches = 4;
+
 /**
- * A blob's file, wherever it is: in its place, in the trash, or in its place again, because a
- * janitor may have linked it back between the two looks. Undefined when it is nowhere.
+ * What two looks find, each at the trash first and then in its place; undefined for what is nowhere. One look is not enough: a janitor may give
+ * back what was touched on its way out after we have looked at the trash, and another, which saw it before it was touched and was
+ * interrupted since, may move it out again before we look in its place. But what has come into the trash rests there
+ * (`graceMs`; 0 where nobody knows for how long): within that time, the second look finds it.
  */
+export async function foundOrNowhere<T>(
+  look: () => Promise<T | undefined>,
+  graceMs: number,
+  elapsed: Clock = () => performance.now(),
+): Promise<T | undefined> {
+  for (let search = 0; search < mostSearches; search++) {
+    const begun = elapsed();
+    const found = (await look()) ?? (await look());
+    if (found !== undefined || graceMs === 0 || elapsed() - begun < graceMs / 2) return found;
+  }
+  return undefined;
+}
+
+/** A blob's file, wherever it is: in its place or in the trash. Undefined when it is nowhere. `graceMs`: see foundOrNowhere(). */
 export async function openBlob(
   calls: FileCalls,
   layout: Layout,
   name: BlobName,
+  graceMs = shortestGraceMs,
 ): Promise<FileHandle | undefined> {
   const inPlace = await openIfPresent(layout.blob(name));
   if (inPlace !== undefined) return inPlace;
-  for (const run of await calls.names(layout.trash)) {
-    const inTrash = await openIfPresent(layout.trashed(run, name));
-    if (inTrash !== undefined) return inTrash;
-  }
-  return await openIfPresent(layout.blob(name));
+  const look = async () => {
+    for (const run of await calls.names(layout.trash)) {
+      const inTrash = await openIfPresent(layout.trashed(run, name));
+      if (inTrash !== undefined) return inTrash;
+    }
+    return await openIfPresent(layout.blob(name));
+  };
+  return await foundOrNowhere(look, graceMs);
 }
 
 async function openIfPresent(path: string): Promise<FileHandle | undefined> {

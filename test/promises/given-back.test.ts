@@ -57,6 +57,45 @@ void test('the same goes for a record', async () => {
   });
 });
 
+// Another janitor may have looked at the file before it was touched, too: it moves it out again as soon as it is given back.
+
+void test('a blob is found that one janitor gives back between two looks, and another moves out between the next two', async () => {
+  await withVolume(async (layout, leasesWith) => {
+    const digest = digestOf('ab'.repeat(32), 3);
+    const home = layout.blob(blobName(digest));
+    const again = () => {
+      moveOut(home, join(layout.trash, 'one', blobName(digest)));
+      return leasesWith(
+        nthTime(1, () => {
+          emptyTrash(layout, 'one', ages, Date.now);
+          mkdirSync(join(layout.trash, 'two'), { recursive: true });
+        }),
+        { beforeStat: nthTime(2, () => renameSync(home, join(layout.trash, 'two', blobName(digest)))) },
+      );
+    };
+    assert.notEqual(await again().touch(digest), undefined);
+    assert.notEqual(await again().touchNamed(blobName(digest)), undefined);
+    assert.deepEqual(await again().leaseAll([digest]), []);
+  });
+});
+
+void test('a record too', async () => {
+  await withVolume(async (layout, leasesWith, calls) => {
+    const path = join(layout.referenceHeads, 'project', 'element', 'key');
+    const trashName = recordTrashName(layout, path);
+    const leases = leasesWith(() => {}, {
+      beforeStat: nthTime(2, () => trashRun(layout, 'two').move(path, trashName)),
+    });
+    moveOut(path, join(layout.trash, 'one', trashName));
+    const givingBack = callsBeforeNames(
+      calls,
+      nthTime(1, () => emptyTrash(layout, 'one', ages, Date.now)),
+    );
+    const records = volumeRecords(givingBack, layout, leases, { syncRecord: done, syncName: done });
+    assert.equal(await records.touch(path), true);
+  });
+});
+
 // Of many blobs, those that are not in their places are looked for no more where the trash was empty before and after
 // that. Between these two looks a janitor may do all of its work, when there is time enough for it.
 

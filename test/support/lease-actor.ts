@@ -195,7 +195,7 @@ function close(blob: Known): void {
 async function look(blob: Known): Promise<void> {
   blob.busy = true;
   const begun = Date.now();
-  const handle = await openBlob(calls, layout, blobName(blob.digest));
+  const handle = await openBlob(calls, layout, blobName(blob.digest), graceMs);
   await handle?.close();
   judge(blob, begun, handle !== undefined);
   close(blob);
