@@ -30,7 +30,10 @@ export interface CallHooks<Context> {
   streamed(call: ServerCall, direction: 'received' | 'sent'): void;
 }
 
-/** Messages that are on their way to the client before the handler is asked for the next. */
+/**
+ * Messages that may be on their way to the client when another is written: the handler is asked for the next when only the last of them is.
+ * Readings that reuse memory count on it (BlobReading.reusing).
+ */
 const mostUnflushed = 2;
 const ok: CallStatus = { code: Status.OK, message: '' };
 

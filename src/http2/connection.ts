@@ -305,7 +305,7 @@ export class Connection implements FrameUser {
     stream.sendWindow += bytes;
     if (bytes === 0) return stream.reset(errorCode.protocolError);
     if (stream.sendWindow > maxWindow) return stream.reset(errorCode.flowControlError);
-    if (stream.unsentBytes > 0) this.hasDataToSend(stream);
+    if (stream.hasDataToSend) this.hasDataToSend(stream);
   }
 
   #roomToSend(): void {

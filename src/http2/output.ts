@@ -10,8 +10,16 @@ import {
 } from './protocol.ts';
 import { nothingRemembered } from './header-encoder.ts';
 
+/** A stream whose data goes out. */
+export interface DataSource {
+  readonly id: number;
+  /** The system has taken so many bytes more of it. */
+  written(bytes: number): void;
+}
+
 /** Less than this is put together before it is handed to the socket: a copy costs less than another piece. Bytes. */
 const smallOutput = 16 * 1024;
+const nothing = Buffer.alloc(0);
 
 /**
  * What goes to a client. Frames are collected and written together when what has come was worked on, so that many small answers
@@ -23,6 +31,8 @@ export class Output {
   readonly #write = () => this.#flush();
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  /** Whose data is in the pieces. */
+  #sources: { readonly stream: DataSource; bytes: number }[] = [];
   #isScheduled = false;
   #hasSentHeaders = false;
   /** Longest payload that the client takes. Bytes. */
@@ -50,9 +60,12 @@ export class Output {
     return this.#bytes + this.#socket.writableLength;
   }
 
-  data(streamId: number, payload: Uint8Array): void {
-    this.#put(frameHeader(payload.length, frameType.data, 0, streamId));
+  data(stream: DataSource, payload: Uint8Array): void {
+    this.#put(frameHeader(payload.length, frameType.data, 0, stream.id));
     this.#put(payload);
+    const last = this.#sources.at(-1);
+    if (last?.stream === stream) last.bytes += payload.length;
+    else this.#sources.push({ stream, bytes: payload.length });
   }
 
   /** `endStream`: nothing follows in this stream. */
@@ -137,13 +150,20 @@ export class Output {
     this.#isScheduled = false;
     const pieces = this.#pieces;
     const bytes = this.#bytes;
+    const sources = this.#sources;
     this.#pieces = [];
     this.#bytes = 0;
+    this.#sources = [];
     if (bytes === 0 || !this.#socket.writable) return;
-    if (bytes <= smallOutput) this.#socket.write(Buffer.concat(pieces, bytes));
+    const written = () => {
+      for (const source of sources) source.stream.written(source.bytes);
+    };
+    if (bytes <= smallOutput) this.#socket.write(Buffer.concat(pieces, bytes), written);
     else {
+      const last = pieces.pop() ?? nothing;
       this.#socket.cork();
       for (const piece of pieces) this.#socket.write(piece);
+      this.#socket.write(last, written);
       this.#socket.uncork();
     }
     // Otherwise the socket says when.

@@ -47,7 +47,7 @@ export class Sender {
       stream.sendWindow += more;
       if (stream.sendWindow > maxWindow)
         throw new ConnectionError(errorCode.flowControlError, 'a setting makes a window too large');
-      if (stream.unsentBytes > 0) this.#ready.add(stream);
+      if (stream.hasDataToSend) this.#ready.add(stream);
     }
     this.send();
   }
@@ -65,7 +65,7 @@ export class Sender {
     for (let left = sentInATurn; left > 0 && this.#maySend();) {
       const part = stream.nextToSend(Math.min(left, this.#output.maxFrameSize, this.#window));
       if (part === undefined) return false;
-      this.#output.data(stream.id, part);
+      this.#output.data(stream, part);
       this.#window -= part.length;
       left -= part.length;
       stream.sent();

@@ -11,11 +11,6 @@ export interface StreamUser {
   end(): void;
 }
 
-interface Queued {
-  readonly bytes: Uint8Array;
-  readonly onTaken: (() => void) | undefined;
-}
-
 /** What the connection does for its streams. */
 export type StreamConnection = Pick<
   Connection,
@@ -29,10 +24,14 @@ export class ServerStream {
   readonly connection: StreamConnection;
   readonly #receiveWindow: ReceiveWindow;
   readonly #closeListeners: (() => void)[] = [];
-  /** From here on, what was sent is the first of it. */
-  #queue: Queued[] = [];
+  /** What is to be sent, the first of it from `#sentOfFirst` on. */
+  #queue: Uint8Array[] = [];
   #sentOfFirst = 0;
-  #unsentBytes = 0;
+  /** All that write() was given, and what the system has taken of it. */
+  #givenBytes = 0;
+  #writtenBytes = 0;
+  /** Who waits for how much of it to be taken. */
+  readonly #waiting: { readonly bytes: number; readonly onWritten: () => void }[] = [];
   #trailers: Uint8Array | undefined;
   #user: StreamUser | undefined;
   #headersSent = false;
@@ -76,9 +75,14 @@ export class ServerStream {
     return this.#hasRequestEnded;
   }
 
-  /** Bytes of the answer that are not on their way yet. */
+  /** Bytes of the answer that the system has not taken yet. */
   get unsentBytes(): number {
-    return this.#unsentBytes;
+    return this.#isClosed ? 0 : this.#givenBytes - this.#writtenBytes;
+  }
+
+  /** Whether something of the answer waits for the client, or for its turn. */
+  get hasDataToSend(): boolean {
+    return this.#queue.length > 0;
   }
 
   /** Sends the headers of an answer, made by headerBlock(); with `endStream`, the whole of it. */
@@ -89,11 +93,15 @@ export class ServerStream {
     if (endStream) this.#answered();
   }
 
-  /** Sends a part of the body. `onTaken` is called when all of it is on its way; not when the stream is given up before. */
-  write(bytes: Uint8Array, onTaken?: () => void): void {
+  /**
+   * Sends a part of the body. `onWritten` is called when the system has taken all of it, and its bytes may be something else; not when the
+   * stream is given up before.
+   */
+  write(bytes: Uint8Array, onWritten?: () => void): void {
     if (this.#isClosed || this.#trailers !== undefined) return;
-    this.#queue.push({ bytes, onTaken });
-    this.#unsentBytes += bytes.length;
+    this.#queue.push(bytes);
+    this.#givenBytes += bytes.length;
+    if (onWritten !== undefined) this.#waiting.push({ bytes: this.#givenBytes, onWritten });
     this.connection.hasDataToSend(this);
   }
 
@@ -130,16 +138,14 @@ export class ServerStream {
   nextToSend(most: number): Uint8Array | undefined {
     const [first] = this.#queue;
     if (first === undefined) return undefined;
-    const end = Math.min(first.bytes.length, this.#sentOfFirst + Math.min(most, this.sendWindow));
-    if (end <= this.#sentOfFirst && first.bytes.length > 0) return undefined;
-    const part = first.bytes.subarray(this.#sentOfFirst, end);
+    const end = Math.min(first.length, this.#sentOfFirst + Math.min(most, this.sendWindow));
+    if (end <= this.#sentOfFirst && first.length > 0) return undefined;
+    const part = first.subarray(this.#sentOfFirst, end);
     this.sendWindow -= part.length;
-    this.#unsentBytes -= part.length;
     this.#sentOfFirst = end;
-    if (end === first.bytes.length) {
+    if (end === first.length) {
       this.#queue.shift();
       this.#sentOfFirst = 0;
-      first.onTaken?.();
     }
     return part;
   }
@@ -147,6 +153,13 @@ export class ServerStream {
   /** After nextToSend() was sent. */
   sent(): void {
     this.#endIfSent();
+  }
+
+  written(bytes: number): void {
+    if (this.#isClosed) return;
+    this.#writtenBytes += bytes;
+    while (this.#waiting[0] !== undefined && this.#waiting[0].bytes <= this.#writtenBytes)
+      this.#waiting.shift()?.onWritten();
   }
 
   /** Whether so many bytes were allowed. They belong to a frame that begins. */
@@ -171,7 +184,6 @@ export class ServerStream {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue = [];
-    this.#unsentBytes = 0;
     this.connection.streamClosed(this);
     for (const listener of this.#closeListeners.splice(0)) listener();
   }

@@ -24,29 +24,54 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   let closed: Promise<void> | undefined;
   // Whatever closing says, what was read is not changed by it.
   const close = () => (closed ??= handle.close().catch(() => {}));
+  async function* all(allocate: Allocate): AsyncGenerator<Uint8Array> {
+    const ended = readingBegun();
+    try {
+      yield* chunks(handle, plan, allocate);
+    } catch (error) {
+      throw plan.onFailed(error);
+    } finally {
+      ended();
+      await close();
+    }
+  }
   return {
     close,
-    async *[Symbol.asyncIterator]() {
-      const ended = readingBegun();
-      try {
-        yield* chunks(handle, plan);
-      } catch (error) {
-        throw plan.onFailed(error);
-      } finally {
-        ended();
-        await close();
-      }
-    },
+    reusing: () => all(inTurns()),
+    [Symbol.asyncIterator]: () => all(newChunk),
   };
 }
 
-async function* chunks(handle: FileHandle, plan: ReadingPlan): AsyncGenerator<Uint8Array> {
+/** Gives memory for a chunk of so many bytes. */
+type Allocate = (length: number) => Buffer;
+
+/** The consumer has two: one that it sends, and one that it is given. A third is being read. */
+const chunksInUse = 3;
+
+function newChunk(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(chunkHeadroom + length).subarray(chunkHeadroom);
+}
+
+function inTurns(): Allocate {
+  const inUse: Buffer[] = [];
+  return (length) => {
+    const oldest = inUse.length === chunksInUse ? inUse.shift() : undefined;
+    const chunk = oldest?.length === length ? oldest : newChunk(length);
+    inUse.push(chunk);
+    return chunk;
+  };
+}
+
+async function* chunks(
+  handle: FileHandle,
+  plan: ReadingPlan,
+  allocate: Allocate,
+): AsyncGenerator<Uint8Array> {
   const end = plan.offset + plan.length;
   const hasher = plan.expected && (await newHasher(plan.expected.digestFunction));
 
   async function readChunk(position: number): Promise<Uint8Array> {
-    const length = Math.min(chunkBytesNow(), end - position);
-    const chunk = Buffer.allocUnsafeSlow(chunkHeadroom + length).subarray(chunkHeadroom);
+    const chunk = allocate(Math.min(chunkBytesNow(), end - position));
     const count = await readFully(handle, chunk, position);
     if (count < chunk.length) throw plan.onDamaged();
     return chunk;

@@ -8,6 +8,7 @@ import { openUnnoticed, readFully } from './durable-file.ts';
 import { hashOf } from './hashing.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
+import { foundOrNowhere, shortestGraceMs } from './trash.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
 /** Looks for blobs as a server does, and leaves no trace: nothing is leased, and nothing is taken from the trash. */
@@ -21,15 +22,17 @@ export interface UntouchedBlobs {
 
 /** `isDamaged` says of which blobs the bytes are known to be wrong: they are as good as absent. */
 export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => boolean): UntouchedBlobs {
-  /** In its place, in the trash, or in its place again: a janitor may have moved it between the looks. */
+  /** In its place or in the trash, whichever janitors move it. */
   async function anywhere<T>(name: BlobName, look: (path: string) => Promise<T>): Promise<T | undefined> {
     const inPlace = await unlessAbsent(look(layout.blob(name)));
     if (inPlace !== undefined) return inPlace;
-    for (const run of (await unlessAbsent(readdir(layout.trash))) ?? []) {
-      const inTrash = await unlessAbsent(look(layout.trashed(run, name)));
-      if (inTrash !== undefined) return inTrash;
-    }
-    return await unlessAbsent(look(layout.blob(name)));
+    return await foundOrNowhere(async () => {
+      for (const run of (await unlessAbsent(readdir(layout.trash))) ?? []) {
+        const inTrash = await unlessAbsent(look(layout.trashed(run, name)));
+        if (inTrash !== undefined) return inTrash;
+      }
+      return await unlessAbsent(look(layout.blob(name)));
+    }, shortestGraceMs);
   }
 
   async function find(digest: Digest): Promise<Stats | undefined> {

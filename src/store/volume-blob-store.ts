@@ -261,9 +261,11 @@ function absent(digest: Digest): CacheError {
   return new CacheError('not-found', `the blob ${digestText(digest)} is not here`);
 }
 
+// No bytes, no chunks.
+async function* noChunks(): AsyncGenerator<Uint8Array> {}
+
 const nothing: BlobReading = {
   close: () => Promise.resolve(),
-  async *[Symbol.asyncIterator]() {
-    // No bytes, no chunks.
-  },
+  reusing: noChunks,
+  [Symbol.asyncIterator]: noChunks,
 };

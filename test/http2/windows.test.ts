@@ -11,13 +11,14 @@ import {
   frame,
   frameType,
   greeting,
+  headersOf,
   RawClient,
   setting,
   settingsFrame,
   uint32,
 } from '../support/raw-http2.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
-import { clientsAt, downloadName, putBatch, randomBlob, uploadName } from '../support/wire.ts';
+import { clientsAt, downloadName, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';
 
 const { ack, endHeaders, endStream, none } = flag;
 const nothing = new Uint8Array();
@@ -86,6 +87,34 @@ void describe('Windows', () => {
     const { headers, body } = await client.answer(1);
     assert.equal(headers['grpc-status'], '0');
     assert.deepEqual(dataOf(body), Buffer.from(blob.data));
+    client.close();
+  });
+
+  test('let a large blob through in any steps, and each byte of it is right', async () => {
+    const large = randomBlob(12_000_000);
+    const clients = clientsAt(weir.pushAddress);
+    await write(clients, uploadName(large), large.data);
+    clients.close();
+    const client = connect();
+    const message = framed(
+      ReadRequest.encode({ resourceName: downloadName(large), readOffset: 0n, readLimit: 0n }).finish(),
+    );
+    client.send(
+      greeting({ [setting.initialWindowSize]: 0 }),
+      frame(frameType.windowUpdate, none, 0, uint32(100_000_000)),
+      headersOf(1, callBlock(`${byteStream}/Read`)),
+      frame(frameType.data, endStream, 1, message),
+    );
+    let ended = false;
+    const answered = client.answer(1).finally(() => (ended = true));
+    // Some come in the middle of a message, or of what is read at once.
+    for (let step = 1; !ended; step = (step * 7) % 1009) {
+      client.send(frame(frameType.windowUpdate, none, 1, uint32(step * 700)));
+      await new Promise((resolve) => setTimeout(resolve, step % 5));
+    }
+    const { headers, body } = await answered;
+    assert.equal(headers['grpc-status'], '0');
+    assert.ok(dataOf(body).equals(large.data));
     client.close();
   });
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { framed, socketTo } from './fuzz-frames.ts';
 
@@ -127,13 +126,18 @@ export class RawClient {
   readonly received: Received[] = [];
   hasEnded = false;
   #rest = Buffer.alloc(0);
+  #onChange: (() => void)[] = [];
 
   constructor(address: string) {
     this.socket = socketTo(address);
     this.socket.on('error', () => {});
     this.socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.socket.on('end', () => (this.hasEnded = true));
-    this.socket.on('close', () => (this.hasEnded = true));
+    const end = () => {
+      this.hasEnded = true;
+      this.#changed();
+    };
+    this.socket.on('end', end);
+    this.socket.on('close', end);
   }
 
   send(...parts: readonly Uint8Array[]): void {
@@ -148,7 +152,7 @@ export class RawClient {
         if (candidate !== undefined && isWanted(candidate)) return candidate;
       }
       if (this.hasEnded) return undefined;
-      await Promise.race([once(this.socket, 'data'), once(this.socket, 'close')]);
+      await new Promise<void>((resolve) => this.#onChange.push(resolve));
     }
   }
 
@@ -182,8 +186,17 @@ export class RawClient {
     this.socket.destroy();
   }
 
+  #changed(): void {
+    for (const tell of this.#onChange.splice(0)) tell();
+  }
+
   #take(chunk: Buffer): void {
     this.#rest = Buffer.concat([this.#rest, chunk]);
+    this.#takeFrames();
+    this.#changed();
+  }
+
+  #takeFrames(): void {
     for (;;) {
       if (this.#rest.length < frameHeaderBytes) return;
       const end = frameHeaderBytes + this.#rest.readUIntBE(0, 3);
