@@ -3,7 +3,7 @@ import type { ByteBudget } from '../core/byte-budget.ts';
 import { errorCode } from '../http2/protocol.ts';
 import type { ServerStream, StreamUser } from '../http2/server-stream.ts';
 import { Backlog, isMostOf } from './backlog.ts';
-import { maxMessageBytes, smallMessageBytes } from './limits.ts';
+import { maxMessageBytes, smallMessageBytes, wideWindowBytes } from './limits.ts';
 import { prefixBytes } from './message-frame.ts';
 import { MessageRooms } from './message-rooms.ts';
 
@@ -30,6 +30,11 @@ export class IncomingMessages implements StreamUser {
   readonly #prefix = Buffer.alloc(prefixBytes);
   #prefixSeen = 0;
   #arriving: Arriving | undefined;
+  /** Where long messages begin. */
+  #head: Buffer | undefined;
+  /** Memory of the messages that were given, where it is theirs alone, and of one that is not needed any more. */
+  readonly #given: (Buffer | undefined)[] = [];
+  #spare: Buffer | undefined;
   #waitsForRoom = false;
   #ready: Uint8Array | undefined;
   #ended = false;
@@ -84,8 +89,10 @@ export class IncomingMessages implements StreamUser {
     });
   }
 
-  /** The oldest message is not needed any more. */
-  messageDone(): void {
+  /** The oldest message is not needed any more; with `isFree`, nobody has anything that is in it. */
+  messageDone(isFree: boolean): void {
+    const memory = this.#given.shift();
+    if (isFree && !this.#closed) this.#spare = memory ?? this.#spare;
     this.#rooms.done(++this.#done, this.#begun);
   }
 
@@ -95,6 +102,8 @@ export class IncomingMessages implements StreamUser {
     this.#closed = true;
     this.#stream.consumed(this.#backlog.take().length);
     this.#arriving = undefined;
+    this.#head = undefined;
+    this.#spare = undefined;
     this.#ready = undefined;
     this.#rooms.releaseAll();
     this.#wanted?.resolve(undefined);
@@ -162,7 +171,7 @@ export class IncomingMessages implements StreamUser {
       );
     else {
       this.#begun++;
-      if (length === 0) this.#ready = new Uint8Array();
+      if (length === 0) this.#whole(new Uint8Array(), end);
       else this.#arriving = { length, received: 0, bytes: undefined };
     }
     return end;
@@ -175,29 +184,42 @@ export class IncomingMessages implements StreamUser {
       const whole = chunk.subarray(at, end);
       return this.#whole(isMostOf(whole) ? whole : Buffer.from(whole), end);
     }
-    arriving.bytes ??= Buffer.allocUnsafeSlow(Math.min(arriving.length, smallMessageBytes));
+    arriving.bytes ??= this.#beginningOf(arriving);
     const taken = chunk.copy(arriving.bytes, arriving.received, at, end);
     arriving.received += taken;
-    if (arriving.received === arriving.length) return this.#whole(arriving.bytes, end);
+    if (arriving.received === arriving.length) return this.#whole(arriving.bytes, end, arriving.bytes);
     // Memory is for who has sent something: to announce a long message is too easy.
     if (arriving.received === arriving.bytes.length) {
-      this.#waitsForRoom = !this.#rooms.take(this.#begun, arriving.length);
+      this.#waitsForRoom = !this.#rooms.take(this.#begun, arriving.length + wideWindowBytes);
       if (!this.#waitsForRoom) this.#giveRoom(arriving);
     }
     return at + taken;
   }
 
-  #whole(message: Uint8Array, end: number): number {
+  #beginningOf({ length }: Arriving): Buffer {
+    if (length <= smallMessageBytes) return Buffer.allocUnsafeSlow(length);
+    return (this.#head ??= Buffer.allocUnsafeSlow(smallMessageBytes));
+  }
+
+  /** `memory`: set where it is the message's alone. */
+  #whole(message: Uint8Array, end: number, memory?: Buffer): number {
     this.#ready = message;
+    this.#given.push(memory);
     this.#arriving = undefined;
     return end;
   }
 
   #giveRoom(arriving: Arriving): void {
-    const bytes = Buffer.allocUnsafeSlow(arriving.length);
-    arriving.bytes?.copy(bytes);
+    const { length, received } = arriving;
+    const spare = this.#spare;
+    this.#spare = undefined;
+    // Messages of an upload are of one length, but for the last.
+    const fits = spare !== undefined && spare.length >= length;
+    const bytes = fits ? spare.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+    arriving.bytes?.copy(bytes, 0, 0, received);
     arriving.bytes = bytes;
-    this.#stream.expect(arriving.length - arriving.received);
+    this.#stream.widenWindow(wideWindowBytes);
+    this.#stream.expect(length - received);
   }
 
   #roomGranted(): void {

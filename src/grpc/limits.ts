@@ -22,6 +22,9 @@ export const mostUnfinishedConnections = 1024;
 /** A message up to this size is taken whatever else is under way. Bytes. */
 export const smallMessageBytes = 32 * 1024;
 
+/** What the client of a call with such messages may send ahead. It is in the memory that each of them takes. Bytes. */
+export const wideWindowBytes = 256 * 1024;
+
 /** For longer messages that are arriving or being worked on. */
 export const incomingMemory = { total: 32 * 1024 * 1024, share: 16 * 1024 * 1024, lanes: 4 };
 

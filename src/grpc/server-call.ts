@@ -98,9 +98,12 @@ export class ServerCall {
     else this.#draining.addEventListener('abort', this.#stopsAtDrain, { once: true });
   }
 
-  /** The handler needs the oldest message no more. Those of a call with one message are kept until it ends. */
-  messageDone(): void {
-    this.#incoming.messageDone();
+  /**
+   * The handler needs the oldest message no more. Those of a call with one message are kept until it ends. `isFree`: nobody has anything that is in
+   * it, and its memory may become the next.
+   */
+  messageDone(isFree: boolean): void {
+    this.#incoming.messageDone(isFree);
   }
 
   /** Resolves when there is memory for an answer with so many bytes of blobs, which it has until the call ends. */

@@ -2,7 +2,7 @@ import { maxWindow } from './protocol.ts';
 
 /** What the other side may send. A part is given back when enough of it was used, so that few frames say so. */
 export class ReceiveWindow {
-  readonly #size: number;
+  #size: number;
   readonly #tell: (bytes: number) => void;
   /** What it may send now. */
   #open: number;
@@ -40,6 +40,13 @@ export class ReceiveWindow {
     if (bytes <= this.#ahead || this.#open + bytes > maxWindow) return;
     this.#widen(bytes - this.#ahead);
     this.#ahead = bytes;
+  }
+
+  /** From now on it is so large, if it was not. */
+  resize(size: number): void {
+    if (size <= this.#size) return;
+    this.#widen(size - this.#size);
+    this.#size = size;
   }
 
   #widen(bytes: number): void {

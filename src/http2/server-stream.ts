@@ -134,6 +134,11 @@ export class ServerStream {
     if (!this.#isClosed && !this.#hasRequestEnded) this.#receiveWindow.expect(bytes);
   }
 
+  /** From now on the client may send so much ahead. Bytes. */
+  widenWindow(size: number): void {
+    if (!this.#isClosed && !this.#hasRequestEnded) this.#receiveWindow.resize(size);
+  }
+
   /** Takes the next bytes to send, at most so many; undefined where nothing may be sent. */
   nextToSend(most: number): Uint8Array | undefined {
     const [first] = this.#queue;
