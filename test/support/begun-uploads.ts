@@ -80,6 +80,8 @@ export async function beginUploads(
 async function filesWith(folder: string, leastBytes: number): Promise<number> {
   let count = 0;
   for (const name of await readdir(folder)) {
+    // Of those that had been broken off before.
+    if (name.startsWith('weir-kept-')) continue;
     const stats = await lstat(join(folder, name)).catch(() => undefined);
     if (stats !== undefined && stats.size >= leastBytes) count++;
   }

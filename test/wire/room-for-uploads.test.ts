@@ -153,7 +153,7 @@ void describe('what is kept of an upload that stopped', () => {
   void test('is not given up for its own client, which is refused and may come again', async () => {
     await withServer(async ({ weir, clients, begin }) => {
       const blob = randomBlob(20 * mebibyte);
-      const name = uploadName(blob, '', 'comes-again');
+      const name = uploadName(blob);
       await (await begin([blob], { firstBytes: 4 * mebibyte, name })).breakOff();
       await eventually(async () => (await keptUploads(weir)).length === 1);
       await upTo(clients, 6, 4 * mebibyte);
