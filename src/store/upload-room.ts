@@ -21,7 +21,7 @@ export interface RoomSite {
   readonly claims: Claims;
   readonly ledger: UsageLedger;
   /** Takes bytes and new files when there is room for what is wanted; `taken` hears of it in the same turn. */
-  take(wanted: Wanted, bytes: number, newFiles: number, taken: () => void): Promise<void>;
+  readonly take: (wanted: Wanted, bytes: number, newFiles: number, taken: () => void) => Promise<void>;
 }
 
 /** Resolves when there is room for an upload, as Space.beginUpload says. */

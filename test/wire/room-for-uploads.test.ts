@@ -28,7 +28,7 @@ interface Site {
   readonly weir: Weir;
   readonly clients: Clients;
   /** Ended with the server, when the test has not done it. */
-  begin(blobs: readonly Blob[], beginning: Beginning): Promise<BegunUploads>;
+  readonly begin: (blobs: readonly Blob[], beginning: Beginning) => Promise<BegunUploads>;
 }
 
 /** A server that can remove nothing. */
