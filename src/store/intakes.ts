@@ -5,6 +5,7 @@ import { blobName, type Digest, digestOf } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import { blobMode, createNew, discard, writeFully } from './durable-file.ts';
 import { type Hasher, newHasher } from './hashing.ts';
+import type { UploadRoom } from './space.ts';
 import type { UploadSite } from './uploads.ts';
 import { volumeError } from './volume-error.ts';
 
@@ -15,13 +16,14 @@ export function volumeIntakes(site: IntakeSite): BlobIntakes {
   return {
     async begin(digestFunction, expectedBytes) {
       const temporary = site.layout.temporaryFile(randomUUID());
+      let room: UploadRoom | undefined;
       try {
-        await site.space.expectRoomFor(expectedBytes ?? 0);
-        await site.space.take(0, 1);
+        room = await site.space.beginUpload(expectedBytes);
         const hasher = await newHasher(digestFunction);
         const handle = await createNew(temporary, blobMode);
-        return new FileIntake(site, digestFunction, temporary, handle, hasher);
+        return new FileIntake(site, digestFunction, temporary, handle, hasher, room);
       } catch (error) {
+        room?.settle();
         throw await site.space.writeFailed(error, 'beginning an upload');
       }
     },
@@ -34,9 +36,8 @@ class FileIntake implements BlobIntake {
   readonly #temporary: string;
   readonly #handle: FileHandle;
   readonly #hasher: Hasher;
+  readonly #room: UploadRoom;
   #receivedBytes = 0;
-  /** Of the space, until it is settled. */
-  #takenBytes = 0;
   #digest: Digest | undefined;
 
   constructor(
@@ -45,18 +46,19 @@ class FileIntake implements BlobIntake {
     temporary: string,
     handle: FileHandle,
     hasher: Hasher,
+    room: UploadRoom,
   ) {
     this.#site = site;
     this.#digestFunction = digestFunction;
     this.#temporary = temporary;
     this.#handle = handle;
     this.#hasher = hasher;
+    this.#room = room;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     try {
-      await this.#site.space.take(chunk.length, 0);
-      this.#takenBytes += chunk.length;
+      await this.#room.take(chunk.length);
       await writeFully(this.#handle, chunk, this.#receivedBytes);
     } catch (error) {
       throw await this.#site.space.writeFailed(error, 'storing an upload');
@@ -80,7 +82,7 @@ class FileIntake implements BlobIntake {
     if (this.#digest === undefined) throw new Error('publish() was called before seal()');
     try {
       const isNew = await this.#site.publish(this.#temporary, this.#digest);
-      this.#settle(isNew ? this.#digest : undefined);
+      this.#room.settle(isNew ? blobName(this.#digest) : undefined);
     } catch (error) {
       throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
@@ -89,11 +91,6 @@ class FileIntake implements BlobIntake {
   async abandon(): Promise<void> {
     await this.#handle.close().catch(() => {});
     await discard(this.#temporary).catch(() => {});
-    this.#settle(undefined);
-  }
-
-  #settle(stored: Digest | undefined): void {
-    this.#site.space.settle(this.#takenBytes, stored && blobName(stored));
-    this.#takenBytes = 0;
+    this.#room.settle();
   }
 }

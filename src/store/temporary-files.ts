@@ -1,8 +1,10 @@
+import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { entriesIn } from './blob-files.ts';
 import { discard } from './durable-file.ts';
+import { sizeOnDisk } from './evictable.ts';
 import { keptPrefix, type Layout, temporaryPrefix } from './layout.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
@@ -37,16 +39,44 @@ export async function sweepTemporaryFiles(
   return removed;
 }
 
+/** Removes uploads that wait to be gone on with, the oldest first, until so many bytes on disk are free. */
+export async function discardKeptUploads(
+  layout: Layout,
+  wantedBytes: number,
+): Promise<{ files: number; bytes: number }> {
+  const kept: { path: string; bytes: number; ctimeMs: number }[] = [];
+  for await (const { name } of entriesIn(layout.temporary)) {
+    if (!name.startsWith(keptPrefix)) continue;
+    const path = join(layout.temporary, name);
+    const stats = await statsOf(path);
+    if (stats !== undefined) kept.push({ path, bytes: sizeOnDisk(stats), ctimeMs: stats.ctimeMs });
+  }
+  kept.sort((a, b) => a.ctimeMs - b.ctimeMs);
+  let [files, bytes] = [0, 0];
+  for (const oldest of kept) {
+    await discard(oldest.path);
+    files++;
+    bytes += oldest.bytes;
+    if (bytes >= wantedBytes) break;
+  }
+  return { files, bytes };
+}
+
 function limitFor(name: string, ages: TemporaryAges): number {
   if (name.startsWith(keptPrefix)) return ages.kept;
   return name.startsWith(temporaryPrefix) ? ages.own : ages.foreign;
 }
 
-/** Undefined for what is gone or is not a file. */
 async function ageOf(path: string, clock: Clock): Promise<number | undefined> {
+  const stats = await statsOf(path);
+  return stats && clock() - stats.ctimeMs;
+}
+
+/** Undefined for what is gone or is not a file. */
+async function statsOf(path: string): Promise<Stats | undefined> {
   try {
     const stats = await lstat(path);
-    return stats.isFile() ? clock() - stats.ctimeMs : undefined;
+    return stats.isFile() ? stats : undefined;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -8,7 +8,7 @@ import { blobMode, createNew, discard, readFully, writeFully } from './durable-f
 import { type Hasher, hashOf, newHasher } from './hashing.ts';
 import { mismatch, mismatchOf } from './integrity.ts';
 import type { Layout } from './layout.ts';
-import type { Space } from './space.ts';
+import type { Space, UploadRoom } from './space.ts';
 import { isAbsent, volumeError } from './volume-error.ts';
 
 /** What an upload needs of the store around it. */
@@ -39,14 +39,23 @@ export async function openUpload(
   offset: number,
 ): Promise<Upload> {
   const temporary = site.layout.temporaryFile(randomUUID());
+  const kept = keptPath(site.layout, name);
+  const goesOn = offset > 0;
+  let room: UploadRoom | undefined;
   try {
-    await site.space.expectRoomFor(digest.sizeBytes - offset);
-    await site.space.take(0, 1);
-    if (offset > 0) return await resume(site, name, digest, temporary, offset);
+    // Before room is asked for: what is kept is given up where there is none.
+    if (goesOn) await goOn(kept, temporary, await committedSize(site.layout, name), offset);
+    try {
+      room = await site.space.beginUpload(digest.sizeBytes - offset);
+    } catch (error) {
+      if (goesOn) await rename(temporary, kept);
+      throw error;
+    }
     const hasher = await newHasher(digest.digestFunction);
-    const handle = await createNew(temporary, blobMode);
-    return new FileUpload(site, keptPath(site.layout, name), digest, temporary, handle, hasher, 0);
+    const handle = goesOn ? await reopen(temporary, hasher, offset) : await createNew(temporary, blobMode);
+    return new FileUpload(site, room, kept, digest, temporary, handle, hasher, offset);
   } catch (error) {
+    room?.settle();
     throw await site.space.writeFailed(error, 'beginning an upload');
   }
 }
@@ -66,15 +75,8 @@ function keptPath(layout: Layout, name: string): string {
   return layout.keptUpload(hashOf('sha256', Buffer.from(name)));
 }
 
-async function resume(
-  site: UploadSite,
-  name: string,
-  digest: Digest,
-  temporary: string,
-  offset: number,
-): Promise<Upload> {
-  const kept = keptPath(site.layout, name);
-  const size = await committedSize(site.layout, name);
+/** What was kept is ours alone from here on. */
+async function goOn(kept: string, temporary: string, size: number, offset: number): Promise<void> {
   if (size !== offset) {
     throw new CacheError(
       'failed-precondition',
@@ -90,12 +92,14 @@ async function resume(
       });
     throw error;
   }
+}
+
+async function reopen(temporary: string, hasher: Hasher, size: number): Promise<FileHandle> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
-    const hasher = await newHasher(digest.digestFunction);
-    await rehash(handle, hasher, offset);
-    return new FileUpload(site, kept, digest, temporary, handle, hasher, offset);
+    await rehash(handle, hasher, size);
+    return handle;
   } catch (error) {
     await handle?.close().catch(() => {});
     await discard(temporary).catch(() => {});
@@ -126,11 +130,11 @@ class FileUpload implements Upload {
   readonly #temporary: string;
   readonly #handle: FileHandle;
   readonly #hasher: Hasher;
-  /** Of the space, by this call. */
-  #takenBytes = 0;
+  readonly #room: UploadRoom;
 
   constructor(
     site: UploadSite,
+    room: UploadRoom,
     kept: string,
     digest: Digest,
     temporary: string,
@@ -139,6 +143,7 @@ class FileUpload implements Upload {
     received: number,
   ) {
     this.#site = site;
+    this.#room = room;
     this.#kept = kept;
     this.#digest = digest;
     this.#temporary = temporary;
@@ -154,8 +159,7 @@ class FileUpload implements Upload {
       );
     }
     try {
-      await this.#site.space.take(chunk.length, 0);
-      this.#takenBytes += chunk.length;
+      await this.#room.take(chunk.length);
       await writeFully(this.#handle, chunk, this.receivedBytes);
     } catch (error) {
       throw await this.#site.space.writeFailed(error, 'storing an upload');
@@ -176,7 +180,7 @@ class FileUpload implements Upload {
       await discard(this.#temporary).catch(() => {});
       throw await this.#site.space.writeFailed(error, 'storing an upload');
     } finally {
-      this.#site.space.settle(this.#takenBytes, isNew ? blobName(this.#digest) : undefined);
+      this.#room.settle(isNew ? blobName(this.#digest) : undefined);
     }
   }
 
@@ -185,6 +189,7 @@ class FileUpload implements Upload {
       await this.#handle.close();
       if (resumable && this.#site.keepsUploads && this.receivedBytes >= worthKeeping) {
         await rename(this.#temporary, this.#kept);
+        this.#room.keep();
         return this.receivedBytes;
       }
       await discard(this.#temporary);
@@ -193,7 +198,7 @@ class FileUpload implements Upload {
       await discard(this.#temporary).catch(() => {});
       throw volumeError(error, 'leaving an upload');
     } finally {
-      this.#site.space.settle(this.#takenBytes);
+      this.#room.settle();
     }
   }
 

@@ -17,14 +17,18 @@ export interface UsageLedger {
   mark(): () => Taken;
   /**
    * Takes bytes and files at once, and returns undefined; or, where other servers have to be told first, takes
-   * nothing and tells them: then look whether there is room still, and try again. `left` is what there is at all.
+   * nothing and tells them: then look whether there is room still, and try again. `needed` is what must be booked:
+   * the bytes, and what is to stay for others here. `left` is what there is at all.
    */
-  take(bytes: number, files: number, left: number): Promise<void> | undefined;
+  take(bytes: number, files: number, needed: number, left: number): Promise<void> | undefined;
   settle(bytes: number, blob: BlobName | undefined): void;
   /** Tells others that a pass of ours that took so long has removed so much. */
   freed(bytes: number, tookMs: number): void;
-  /** What others may have taken without having said so yet. Bytes. */
-  bookedByOthers(): number;
+  /**
+   * What others may have taken without having said so yet, as far as so many bytes of ours have to leave it to them:
+   * nothing where ours were booked before theirs. Bytes.
+   */
+  bookedByOthers(needed: number): number;
   /** Reads what others tell. Does not reject. */
   look(): Promise<void>;
   /** The same unless that was done a moment ago. */
@@ -51,7 +55,11 @@ const bookingUsedMs = 3000;
  * others have booked. Of two that do so at once, the later reader sees both, so that they never overrun together what
  * is left. A server that is alone on its volume tells nothing.
  */
-export async function usageLedger(layout: Layout, blockSize: number): Promise<UsageLedger> {
+export async function usageLedger(
+  layout: Layout,
+  blockSize: number,
+  stillToCome: () => number,
+): Promise<UsageLedger> {
   const pages = usagePages(layout);
   const { told, others } = pages;
   const own: UsageCounts = noUsage();
@@ -60,6 +68,13 @@ export async function usageLedger(layout: Layout, blockSize: number): Promise<Us
   let looking: Promise<void> | undefined;
   let booking: Promise<void> | undefined;
   let bookedAt = -Infinity;
+  /** When what we may use was told last. */
+  let postedAt = -Infinity;
+  // As what is booked, these two say how far what is taken may go.
+  /** What others were told before we looked at what they have booked. */
+  let usableBytes = 0;
+  /** Of that, what had room beside all that they had booked. */
+  let grantedBytes = 0;
   let telling: NodeJS.Timeout | undefined;
   let tellsOthers = false;
   let freedElsewhere = (): void => {};
@@ -89,22 +104,38 @@ export async function usageLedger(layout: Layout, blockSize: number): Promise<Us
     telling ??= setTimeout(tell, tellAfterMs).unref();
   }
 
-  /** Later changes are told later; what is booked and was not used meanwhile is given back. */
-  function tell(): void {
-    telling = undefined;
-    if (performance.now() - bookedAt > tellAfterMs) told.bookedBytes = told.takenBytes;
-    else telling = setTimeout(tell, tellAfterMs).unref();
-    void pages.post();
+  function isFresh(): boolean {
+    return performance.now() - postedAt < bookingUsedMs;
   }
 
-  async function book(bytes: number, left: number): Promise<void> {
+  /** Later changes are told later; what is booked and not needed any more is given back. */
+  function tell(): void {
+    telling = undefined;
+    const coming = stillToCome();
+    if (performance.now() - bookedAt > tellAfterMs) {
+      const granted = isFresh() ? grantedBytes : 0;
+      told.bookedBytes = Math.max(told.takenBytes, Math.min(granted, told.takenBytes + coming));
+      usableBytes = grantedBytes = told.bookedBytes;
+    }
+    if (told.bookedBytes > told.takenBytes) telling = setTimeout(tell, tellAfterMs).unref();
+    void post();
+  }
+
+  async function post(): Promise<void> {
+    const begun = performance.now();
+    await pages.post();
+    postedAt = begun;
+  }
+
+  async function book(needed: number, left: number): Promise<void> {
     const share = Math.min(mostBooked, Math.max(leastBooked, left * bookedShare));
-    told.bookedBytes = Math.max(told.bookedBytes, told.takenBytes + bytes + share);
+    told.bookedBytes = Math.max(told.bookedBytes, told.takenBytes + needed + share);
     bookedAt = performance.now();
     telling ??= setTimeout(tell, tellAfterMs).unref();
-    await pages.post();
+    await post();
     await looking;
     await look();
+    usableBytes = told.bookedBytes;
   }
 
   function mark(): () => Taken {
@@ -127,11 +158,12 @@ export async function usageLedger(layout: Layout, blockSize: number): Promise<Us
   return {
     used,
     mark,
-    take(bytes, files, left) {
-      const isBooked =
-        told.takenBytes + bytes <= told.bookedBytes && performance.now() - bookedAt < bookingUsedMs;
-      if (tellsOthers && bytes > 0 && !isBooked)
-        return (booking ??= book(bytes, left).finally(() => (booking = undefined)));
+    take(bytes, files, needed, left) {
+      if (tellsOthers && needed > 0) {
+        if (told.takenBytes + needed > usableBytes || !isFresh())
+          return (booking ??= book(needed, left).finally(() => (booking = undefined)));
+        grantedBytes = Math.max(grantedBytes, told.takenBytes + needed);
+      }
       change((counts) => {
         counts.takenBytes += bytes;
         counts.takenFiles += files;
@@ -154,7 +186,8 @@ export async function usageLedger(layout: Layout, blockSize: number): Promise<Us
       told.freeingMs += tookMs;
       if (tellsOthers) void pages.post();
     },
-    bookedByOthers() {
+    bookedByOthers(needed) {
+      if (isFresh() && told.takenBytes + needed <= grantedBytes) return 0;
       const now = performance.now();
       let bytes = 0;
       for (const { counts, changedAt } of others.values())
