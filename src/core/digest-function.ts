@@ -46,9 +46,11 @@ export function digestFunctionNamed(segment: string | undefined): DigestFunction
   return digestFunctions.find((name) => name === segment);
 }
 
-/** Whether the text is a hash of this function as this cache writes it: lower-case hex of its length. */
-export function isHashOf(digestFunction: DigestFunction, text: string): boolean {
-  return text.length === facts[digestFunction].hashLength && /^[0-9a-f]+$/.test(text);
+/**
+ * Whether the text is a hash of this function as this cache writes it: lower-case hex of its length. `isLowerHex`: that it is hex is known.
+ */
+export function isHashOf(digestFunction: DigestFunction, text: string, isLowerHex = false): boolean {
+  return text.length === facts[digestFunction].hashLength && (isLowerHex || /^[0-9a-f]+$/.test(text));
 }
 
 const byHashLength: ReadonlyMap<number, DigestFunction> = new Map(
@@ -59,7 +61,7 @@ const byHashLength: ReadonlyMap<number, DigestFunction> = new Map(
  * The function whose hashes are as long as this text; undefined when none is. BLAKE3's are as long as
  * SHA-256's: it has to be named, in requests and in resource names.
  */
-export function digestFunctionFor(hash: string): DigestFunction | undefined {
+export function digestFunctionFor(hash: string, isLowerHex = false): DigestFunction | undefined {
   const named = byHashLength.get(hash.length);
-  return named !== undefined && isHashOf(named, hash) ? named : undefined;
+  return named !== undefined && isHashOf(named, hash, isLowerHex) ? named : undefined;
 }

@@ -25,6 +25,8 @@ export interface Digest {
 export interface UncheckedDigest {
   hash: string;
   sizeBytes: bigint;
+  /** Set by who has looked at each character of the hash already. */
+  isLowerHex?: true;
 }
 
 const largestSize = BigInt(Number.MAX_SAFE_INTEGER);
@@ -41,7 +43,7 @@ export function parseDigest(
   if (unchecked === undefined)
     throw new CacheError('invalid-argument', `the ${what} is missing from the request`);
   const { hash, sizeBytes } = unchecked;
-  const hashedBy = functionOfHash(hash, digestFunction);
+  const hashedBy = functionOfHash(hash, digestFunction, unchecked.isLowerHex);
   if (hashedBy === undefined) {
     const expected = {
       sha256: 'SHA-256',
@@ -63,9 +65,13 @@ export function parseDigest(
   return digestOf(hash, Number(sizeBytes), hashedBy);
 }
 
-function functionOfHash(hash: string, named: DigestFunction | undefined): DigestFunction | undefined {
-  if (named === undefined) return digestFunctionFor(hash);
-  return isHashOf(named, hash) ? named : undefined;
+function functionOfHash(
+  hash: string,
+  named: DigestFunction | undefined,
+  isLowerHex = false,
+): DigestFunction | undefined {
+  if (named === undefined) return digestFunctionFor(hash, isLowerHex);
+  return isHashOf(named, hash, isLowerHex) ? named : undefined;
 }
 
 /** For a hash that was computed or matched here, with a size that was measured or parsed here. */

@@ -34,6 +34,7 @@ import { actionCacheFields, withFewFields } from './few-fields.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { reflectionMethods } from './reflection.ts';
+import { withScannedDigests } from './scanned-digests.ts';
 import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
 
 /** Where a listener listens and what may be done there. */
@@ -115,7 +116,7 @@ function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallCo
   const methods = [
     ...methodsOf(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer)),
     ...methodsOf(
-      withFewFields(ContentAddressableStorageDefinition),
+      withFewFields(withScannedDigests(ContentAddressableStorageDefinition)),
       contentAddressableStorageService(blobs, trees, chunks, observer),
     ),
     ...methodsOf(

@@ -10,8 +10,8 @@ import { digestFunctions } from '../core/digest-function.ts';
  * Memory is the same at any number of blobs: the oldest promises of a set make room for new ones.
  */
 export interface LeaseMemory {
-  /** Whether the blob need not be looked at to promise it once more; it is promised then. */
-  renew(digest: Digest): boolean;
+  /** Those of the blobs that have to be looked at; all others are promised once more. */
+  renewAll(digests: readonly Digest[]): Digest[];
   /** The blob is promised now; for so many milliseconds it need not be looked at again. */
   promised(digest: Digest, restMs: number): void;
   /** The blob is not there. Whether that breaks a promise of this process. */
@@ -21,90 +21,91 @@ export interface LeaseMemory {
   generation(): number;
 }
 
-/** Of 256 Ki blobs, with 41 bytes each. Two bytes of a hash say which set it belongs to. */
+/** Of 256 Ki blobs, with 48 bytes each. Two bytes of a hash say which set it belongs to. */
 const sets = 65_536;
 const ways = 4;
 const hashWords = 4;
-const digitsOfWord = 8;
+/** What is known of a blob stands together, as the processor fetches it from memory. Times are those of the clock. */
+const [sizeAt, functionAt, promisedUntilAt, restsUntilAt] = [0, 1, 2, 3];
+const numbersOfSlot = 4;
 
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
   const slots = sets * ways;
   /** The first 16 bytes of each hash: nobody makes another blob that has them in common. */
   const hashes = new Int32Array(slots * hashWords);
-  const sizes = new Float64Array(slots);
-  const functions = new Uint8Array(slots);
-  const promisedUntil = new Float64Array(slots);
-  const restsUntil = new Float64Array(slots);
+  const numbers = new Float64Array(slots * numbersOfSlot);
   const wanted = new Int32Array(hashWords);
+  const wantedBytes = Buffer.from(wanted.buffer);
   let forgotten = 0;
 
   /** Leaves the hash in `wanted`; the first slot of the set that it belongs to. */
   function setOf({ hash }: Digest): number {
-    for (let word = 0; word < hashWords; word++) wanted[word] = wordAt(hash, word * digitsOfWord);
+    wantedBytes.write(hash, 0, wantedBytes.length, 'hex');
     return ((wanted[0] ?? 0) & (sets - 1)) * ways;
   }
 
-  /** After setOf(): the slot that holds the blob, or -1. */
+  /** After setOf(): where the numbers of the blob are, or -1. */
   function slotIn(set: number, { sizeBytes, digestFunction }: Digest): number {
-    const functionIndex = digestFunctions.indexOf(digestFunction);
     for (let slot = set; slot < set + ways; slot++) {
-      if (sizes[slot] !== sizeBytes || functions[slot] !== functionIndex) continue;
       let word = 0;
       while (word < hashWords && hashes[slot * hashWords + word] === wanted[word]) word++;
-      if (word === hashWords) return slot;
+      if (word < hashWords) continue;
+      const at = slot * numbersOfSlot;
+      if (numbers[at + sizeAt] === sizeBytes && numbers[at + functionAt] === functionIndex(digestFunction))
+        return at;
     }
     return -1;
   }
 
   function oldestIn(set: number): number {
     let oldest = set;
+    const promisedUntil = (slot: number) => numbers[slot * numbersOfSlot + promisedUntilAt] ?? 0;
     for (let slot = set + 1; slot < set + ways; slot++)
-      if ((promisedUntil[slot] ?? 0) < (promisedUntil[oldest] ?? 0)) oldest = slot;
+      if (promisedUntil(slot) < promisedUntil(oldest)) oldest = slot;
     return oldest;
   }
 
+  function renew(digest: Digest, now: number): boolean {
+    const at = slotIn(setOf(digest), digest);
+    if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) return false;
+    numbers[at + promisedUntilAt] = now + leaseMs;
+    return true;
+  }
+
   return {
-    renew(digest) {
-      const slot = slotIn(setOf(digest), digest);
-      if (slot === -1) return false;
+    renewAll(digests) {
       const now = elapsed();
-      if (now >= (restsUntil[slot] ?? 0)) return false;
-      promisedUntil[slot] = now + leaseMs;
-      return true;
+      return digests.filter((digest) => !renew(digest, now));
     },
     promised(digest, restMs) {
       const set = setOf(digest);
-      let slot = slotIn(set, digest);
-      if (slot === -1) {
-        slot = oldestIn(set);
+      let at = slotIn(set, digest);
+      if (at === -1) {
+        const slot = oldestIn(set);
         hashes.set(wanted, slot * hashWords);
-        sizes[slot] = digest.sizeBytes;
-        functions[slot] = digestFunctions.indexOf(digest.digestFunction);
+        at = slot * numbersOfSlot;
+        numbers[at + sizeAt] = digest.sizeBytes;
+        numbers[at + functionAt] = functionIndex(digest.digestFunction);
       }
       const now = elapsed();
-      promisedUntil[slot] = now + leaseMs;
-      restsUntil[slot] = skips ? now + restMs : 0;
+      numbers[at + promisedUntilAt] = now + leaseMs;
+      numbers[at + restsUntilAt] = skips ? now + restMs : 0;
     },
     isBroken(digest) {
-      const slot = slotIn(setOf(digest), digest);
-      return slot !== -1 && elapsed() < (promisedUntil[slot] ?? 0);
+      const at = slotIn(setOf(digest), digest);
+      return at !== -1 && elapsed() < (numbers[at + promisedUntilAt] ?? 0);
     },
     forgetAll() {
-      promisedUntil.fill(0);
-      restsUntil.fill(0);
+      // Sizes and functions say nothing without the times.
+      numbers.fill(0);
       forgotten++;
     },
     generation: () => forgotten,
   };
 }
 
-/** Eight hex digits as a number. */
-function wordAt(hash: string, at: number): number {
-  let value = 0;
-  for (let index = at; index < at + digitsOfWord; index++) {
-    const code = hash.charCodeAt(index);
-    value = (value << 4) | (code - (code > 57 ? 87 : 48));
-  }
-  return value;
+/** As a number; none is 0, which stands where nothing was noted yet. */
+function functionIndex(digestFunction: Digest['digestFunction']): number {
+  return digestFunctions.indexOf(digestFunction) + 1;
 }

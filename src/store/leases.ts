@@ -178,7 +178,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
 
   async function leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
     const generation = memory.generation();
-    const unknown = digests.filter((digest) => !memory.renew(digest));
+    const unknown = memory.renewAll(digests);
     // One look for each call: where somebody has removed all blobs, it shows at once.
     if (unknown.length === 0 && digests.length > 0) {
       const some = digests[Math.floor(Math.random() * digests.length)];

@@ -54,7 +54,7 @@ const noDurability: Durability = { isSynced: () => true, sync: () => Promise.res
 const unwritten = { syncRecord: () => Promise.resolve(), syncName: () => Promise.resolve() };
 /** All is looked at, each time. */
 const noMemory: LeaseMemory = {
-  renew: () => false,
+  renewAll: (digests) => [...digests],
   promised: () => {},
   isBroken: () => false,
   forgetAll: () => {},

@@ -1,0 +1,86 @@
+// Requests for many digests are read by code of ours where they are written as clients write them: it must see what the generated code sees.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  BatchReadBlobsRequest,
+  Compressor_Value,
+  ContentAddressableStorageDefinition,
+  FindMissingBlobsRequest,
+} from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { withScannedDigests } from '../../src/rpc/scanned-digests.ts';
+import { sized } from '../support/promise-size.ts';
+
+const { findMissingBlobs, batchReadBlobs } = withScannedDigests(ContentAddressableStorageDefinition).methods;
+const types = [
+  { scanned: findMissingBlobs.requestType, generated: FindMissingBlobsRequest },
+  { scanned: batchReadBlobs.requestType, generated: BatchReadBlobsRequest },
+] as const;
+
+const hash = fc.oneof(
+  { weight: 8, arbitrary: fc.stringMatching(/^[0-9a-f]{64}$/) },
+  { weight: 2, arbitrary: fc.stringMatching(/^[0-9a-f]{40}$/) },
+  fc.string(),
+  fc.string({ unit: 'binary', minLength: 60, maxLength: 70 }),
+  fc.constant(''),
+);
+const size = fc.oneof(
+  fc.nat().map(BigInt),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  fc.constantFrom(0n, 1n, 127n, 128n, 2n ** 49n - 1n, 2n ** 49n, 2n ** 53n, -1n),
+);
+const digests = fc.array(fc.record({ hash, sizeBytes: size }), { maxLength: 20 });
+const instanceName = fc.oneof(fc.constantFrom('', 'main'), fc.string({ minLength: 120, maxLength: 140 }));
+const digestFunction = fc.constantFrom(0, 1, 9);
+const requests = fc.oneof(
+  fc
+    .record({ instanceName, blobDigests: digests, digestFunction })
+    .map((request) => FindMissingBlobsRequest.encode(request).finish()),
+  fc
+    .record({
+      instanceName,
+      digests,
+      acceptableCompressors: fc.constantFrom<Compressor_Value[][]>([], [Compressor_Value.ZSTD]),
+      digestFunction,
+    })
+    .map((request) => BatchReadBlobsRequest.encode(request).finish()),
+);
+/** Valid ones, one behind the other (which are one message too), cut, or with some bytes changed. */
+const messages = fc
+  .record({
+    parts: fc.array(requests, { minLength: 1, maxLength: 3 }),
+    cut: fc.constantFrom(0, 0, 0, 1, 2, 30),
+    changes: fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 2 }),
+  })
+  .map(({ parts, cut, changes }) => {
+    const bytes = Buffer.concat(parts);
+    for (const [at, byte] of changes) if (bytes.length > 0) bytes[at % bytes.length] = byte;
+    return bytes.subarray(0, bytes.length - Math.min(cut, bytes.length));
+  });
+
+test('requests for many digests mean what the generated code makes of them', () => {
+  fc.assert(
+    fc.property(messages, fc.constantFrom(...types), (bytes, { scanned, generated }) => {
+      assert.deepEqual(outcome(scanned, bytes), outcome(generated, bytes));
+    }),
+    { numRuns: sized({ short: 20_000, long: 200_000 }) },
+  );
+});
+
+/** The message, or that it is none. */
+function outcome(type: { decode(bytes: Uint8Array): unknown }, bytes: Uint8Array): unknown {
+  try {
+    return withoutMarks(type.decode(bytes));
+  } catch {
+    return 'no message';
+  }
+}
+
+function withoutMarks(request: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(request, (key, value: unknown) => {
+      if (key === 'isLowerHex') return undefined;
+      return typeof value === 'bigint' ? String(value) : value;
+    }),
+  );
+}
