@@ -27,6 +27,8 @@ export function boundConnections(server: Http2Server | Http2SecureServer, bounds
     connected = socket;
   };
   server.maxConnections = mostConnections;
+  // Where another process has accepted it, it would otherwise be offered again and again.
+  (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
   server.on('drop', () => bounds.onCut('connections'));
   server.prependListener('connection', (socket: Socket) => {
     note(socket);

@@ -49,6 +49,8 @@ export interface Space {
   freed(bytes: number, tookMs: number): void;
   /** What is pinned now, for those who are told that nothing can be removed. */
   pinned(pins: PinCounts): void;
+  /** What pinned() was told last. */
+  pins(): PinCounts | undefined;
   /** The word for an error of a call that has written; where the volume had no room for it, with the numbers. */
   writeFailed(cause: unknown, doing: string): Promise<CacheError>;
   /** Says to other servers that this one runs; asked for every half minute. */
@@ -224,6 +226,7 @@ export async function measuredSpace(
       measuredAt = -Infinity;
     },
     pinned: (now) => void (pins = now),
+    pins: () => pins,
     async writeFailed(cause, doing) {
       const errno = errnoOf(cause);
       if (!isFull(errno)) return volumeError(cause, doing);
