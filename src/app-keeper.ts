@@ -107,7 +107,11 @@ export async function openKeeper(
     };
   }
 
-  const measuredSpace = { used: space.used, askForMeasuring: space.askForMeasuring, beginMeasuring };
+  const measuredSpace = {
+    used: space.used,
+    askForMeasuring: (measure: () => Promise<void>) => space.askForMeasuring(measure),
+    beginMeasuring,
+  };
   const upkeep = startUpkeep(options, { volume, measuredSpace, clock, observer, logger });
   kept = { volume, upkeep };
   const summaries = storageSummaries(volume.layout.root, clock, logger);

@@ -34,7 +34,7 @@ export async function runWorker(options: AppOptions, logger: Logger): Promise<vo
   const link = workerLink(() => duties);
   process.on('uncaughtException', (error) => {
     logger.error('an error that nobody caught; the worker ends', { error: error.stack ?? error.message });
-    void link.lastWord().finally(() => process.exit(1));
+    link.endAfterLastWord();
   });
   try {
     const sockets = await link.ask('sockets', {});

@@ -48,12 +48,15 @@ function runUntilStopped(app: App, logger: Logger): void {
       stop(0);
     });
   }
-  void app.failed.then((reason) => {
+  async function stopWhenFailed(): Promise<void> {
+    const reason = await app.failed;
     if (stopping) return;
     stopping = true;
     logger.error(`${reason}; the server ends`);
     stop(1);
-  });
+  }
+
+  void stopWhenFailed();
   // The state of a process after such an error is unknown; everything that counts is on the volume.
   process.on('uncaughtException', (error) => {
     logger.error('an error that nobody caught; the process ends', { error: error.stack ?? error.message });

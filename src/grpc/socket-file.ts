@@ -25,7 +25,8 @@ export interface SocketPlace {
 export async function socketPlace(address: string): Promise<SocketPlace | undefined> {
   if (!address.startsWith(unixPrefix)) return undefined;
   const path = address.slice(unixPrefix.length);
-  const own = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
+  // With a letter that is in no number: Node takes a path that looks like one, such as .70433e65, for a port.
+  const own = join(dirname(path), `.w${randomBytes(4).toString('hex')}`);
   if (Math.max(Buffer.byteLength(path), Buffer.byteLength(own)) > longestPath) {
     throw cannotListen(path, `the path of a socket has at most ${longestPath} bytes`);
   }

@@ -54,7 +54,7 @@ export function startJanitor(parts: JanitorParts): Janitor {
     ...(parts.indexOnly ? [] : [startRecordTidying(all)]),
   ];
   return {
-    makeRoom: evictor.makeRoom,
+    makeRoom: (bytes) => evictor.makeRoom(bytes),
     yield: () => keeper.stop(),
     async stop() {
       const patience = sleep(stopPatienceMs, undefined, { ref: false });

@@ -23,7 +23,7 @@ export function withHistory(observer: Observer, clock: Clock): Remembered {
   const ring = minuteRing(clock);
   const pushes = recentPushes();
   const noted = notedHappenings(observer, clock);
-  const { evicted, ...counted } = withCounts(noted.observer, {
+  const counted = withCounts(noted.observer, {
     add: (series, amount) => ring.add(series, amount),
     pushed: (push) => pushes.note(recentPush(push, clock())),
   });
@@ -44,7 +44,7 @@ export function withHistory(observer: Observer, clock: Clock): Remembered {
     observer: {
       ...counted,
       evicted(outcome) {
-        evicted(outcome);
+        counted.evicted(outcome);
         ring.add('evictedBytes', outcome.bytes);
       },
     },

@@ -25,7 +25,10 @@ export function recentPushes(): RecentPushes {
 }
 
 /** What is remembered of a push. */
-export function recentPush({ keys, blobs, bytes, missing, identity, request }: Push, atMs: number): RecentPush {
+export function recentPush(
+  { keys, blobs, bytes, missing, identity, request }: Push,
+  atMs: number,
+): RecentPush {
   const name = identity?.kind === 'token' ? identity.name : identity?.subject;
   const tool = [request.tool, request.toolVersion].filter((word) => word !== undefined).join(' ');
   return {

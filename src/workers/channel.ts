@@ -62,7 +62,8 @@ export function channel<Asked, Told, Answered extends Questions<Answered>, Heard
       const id = ++lastId;
       return new Promise((resolve, reject) => {
         const late = new Error('the other process does not answer');
-        const timer = patienceMs === undefined ? undefined : setTimeout(() => settle().reject(late), patienceMs);
+        const timer =
+          patienceMs === undefined ? undefined : setTimeout(() => settle().reject(late), patienceMs);
         const settle = () => {
           clearTimeout(timer);
           waiting.delete(id);
@@ -90,7 +91,7 @@ export function channel<Asked, Told, Answered extends Questions<Answered>, Heard
     },
     close() {
       closed = true;
-      for (const each of [...waiting.values()]) each.reject(gone());
+      for (const each of waiting.values()) each.reject(gone());
     },
   };
 }

@@ -53,19 +53,21 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
   const replacing = new Set<NodeJS.Timeout>();
   let stopping = false;
   let allEnded: (() => void) | undefined;
-  let started: PromiseWithResolvers<OpenPorts> | undefined;
+  const started = Promise.withResolvers<OpenPorts>();
+  /** Whether the server as a whole has started. */
+  let hasStarted = false;
 
   const serving = () => [...workers].filter((worker) => worker.ports !== undefined);
 
   function add(): void {
     const worker = startWorkerProcess<Report>({
       answers: parts.answers,
-      onCounted: parts.onCounted,
-      onDoubted: parts.onDoubted,
+      onCounted: (report) => parts.onCounted(report),
+      onDoubted: (blob) => parts.onDoubted(blob),
       onServing: () => void noteServing(),
       onCannotServe: (reason) => {
-        if (started === undefined) logger.error(reason, { worker: worker.id });
-        else fail(reason);
+        if (hasStarted) logger.error(reason, { worker: worker.id });
+        else started.reject(new Error(reason));
       },
       onEnded: (end) => {
         workers.delete(worker);
@@ -76,16 +78,15 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
   }
 
   async function noteServing(): Promise<void> {
-    await parts.onListening().catch((error: unknown) => fail(String(error)));
+    try {
+      await parts.onListening();
+    } catch (error) {
+      return started.reject(error as Error);
+    }
     const ports = serving()[0]?.ports;
-    if (ports === undefined || serving().length < count) return;
-    started?.resolve(ports);
-    started = undefined;
-  }
-
-  function fail(reason: string): void {
-    started?.reject(new Error(reason));
-    started = undefined;
+    if (hasStarted || ports === undefined || serving().length < count) return;
+    hasStarted = true;
+    started.resolve(ports);
   }
 
   function noteEnd(worker: WorkerProcess<Report>, end: { code: number | null; signal: string | null }): void {
@@ -99,8 +100,9 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
     const fields = { worker: worker.id, pid: worker.pid, ...end, served: Math.round(servedMs / 1000) };
     if (pace.isHopeless() && serving().length === 0) {
       const reason = `workers end as soon as they start (the last one by ${end.signal ?? `exit code ${end.code}`}): their log lines are above this one`;
-      fail(reason);
-      return parts.onHopeless(reason);
+      if (hasStarted) parts.onHopeless(reason);
+      else started.reject(new Error(reason));
+      return;
     }
     logger.error('a worker has ended, another one takes its place; clients of its calls try again', fields);
     const timer = setTimeout(() => {
@@ -112,7 +114,8 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
 
   function look(): void {
     for (const worker of workers) {
-      if (worker.silentFor() < mostSilentLooks) continue;
+      // How long a start takes is up to the volume.
+      if (worker.ports === undefined || worker.silentFor() < mostSilentLooks) continue;
       logger.error('a worker is held up, and is ended', { worker: worker.id, pid: worker.pid });
       worker.kill();
     }
@@ -122,7 +125,6 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
   looking.unref();
   return {
     start() {
-      started = Promise.withResolvers();
       for (let each = 0; each < count; each++) add();
       return started.promise;
     },

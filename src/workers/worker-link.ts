@@ -32,8 +32,8 @@ export interface WorkerLink<Report> extends Pick<Channel<WorkerQuestions, Worker
   /** The end of a worker that cannot be one. Resolves when the reason was sent. */
   cannotServe(reason: string): Promise<void>;
   doubted(blob: BlobName): void;
-  /** Says what was counted, before an end that nobody expected. Resolves when it was sent, or soon. */
-  lastWord(): Promise<void>;
+  /** Says what was counted, if that goes quickly, and ends the process with 1. */
+  endAfterLastWord(): void;
   /** Says now and again what was counted, when `isNews` says that there is something, and that it is alive. */
   keepTelling(isNews: () => boolean): void;
 }
@@ -99,13 +99,13 @@ export function workerLink<Report>(duties: () => WorkerDuties<Report> | undefine
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
   process.on('message', (letter: Letter) => link.take(letter));
   return {
-    ask: link.ask,
+    ask: (name, content, patienceMs) => link.ask(name, content, patienceMs),
     serving: (ports) => void tell({ kind: 'serving', ports }),
     cannotServe: (reason) => tell({ kind: 'cannot-serve', reason }),
     doubted: (blob) => void tell({ kind: 'doubted', blob }),
-    async lastWord() {
-      const patience = new Promise((resolve) => setTimeout(resolve, lastWordMs));
-      await Promise.race([tellCounted().catch(() => {}), patience]);
+    endAfterLastWord() {
+      setTimeout(() => process.exit(1), lastWordMs);
+      void tellCounted().finally(() => process.exit(1));
     },
     keepTelling(isNews) {
       const timer = setInterval(() => {

@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
 import type { BlobName } from '../core/digest.ts';
 import { type Channel, channel, type ChannelEnd, type Letter } from './channel.ts';
-import { closeUnreceived } from './handed-over.ts';
 import type { FirstQuestions, FirstTelling, OpenPorts, WorkerQuestions, WorkerTelling } from './messages.ts';
+import { whenEnded } from './worker-end.ts';
 
 /** What becomes of a worker. */
 export interface WorkerEvents<Report> {
@@ -39,13 +39,10 @@ export function startWorkerProcess<Report>(events: WorkerEvents<Report>): Worker
   cluster.setupPrimary({ serialization: 'advanced' });
   cluster.schedulingPolicy = cluster.SCHED_RR;
   const worker = cluster.fork();
-  closeUnreceived(worker.process);
   let servedFrom: number | undefined;
   let ports: OpenPorts | undefined;
   let lastReport: Report | undefined;
   let silent = 0;
-  let end: { code: number | null; signal: string | null } | undefined;
-  let isEnded = false;
 
   function counted(report: Report): void {
     lastReport = report;
@@ -55,7 +52,7 @@ export function startWorkerProcess<Report>(events: WorkerEvents<Report>): Worker
   const ends = channel<FirstQuestions<Report>, FirstTelling, WorkerQuestions, WorkerTelling<Report>>({
     send(letter) {
       // One that is ending does not hear it, and says so by its end.
-      if (worker.isConnected()) worker.send(letter as unknown as NodeJS.Dict<unknown>, () => {});
+      if (worker.isConnected()) worker.send(letter, () => {});
     },
     answers: events.answers,
     hear(told) {
@@ -75,30 +72,21 @@ export function startWorkerProcess<Report>(events: WorkerEvents<Report>): Worker
     },
   });
 
-  /** What it said last may come after its end was noticed. */
-  function noteEnd(): void {
-    if (isEnded || end === undefined || worker.isConnected()) return;
-    isEnded = true;
+  function end(code: number | null, signal: string | null): void {
     ends.close();
-    events.onEnded(end);
+    events.onEnded({ code, signal });
   }
 
   worker.on('message', (letter: Letter) => {
     silent = 0;
     ends.take(letter);
   });
+  whenEnded(worker, end);
   worker.on('error', (error) => {
-    // It could not be started at all.
-    if (worker.process.pid !== undefined) return;
-    end ??= { code: null, signal: String(error) };
-    setImmediate(noteEnd);
+    // One that could not even be started has no end.
+    if (worker.process.pid === undefined) setImmediate(() => end(null, String(error)));
   });
-  worker.on('exit', (code: number | null, signal: string | null) => {
-    end = { code, signal };
-    ports = undefined;
-    noteEnd();
-  });
-  worker.on('disconnect', noteEnd);
+  worker.on('exit', () => (ports = undefined));
   return {
     id: worker.id,
     pid: worker.process.pid,
