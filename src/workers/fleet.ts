@@ -81,7 +81,7 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
     try {
       await parts.onListening();
     } catch (error) {
-      return started.reject(error as Error);
+      return started.reject(error);
     }
     const ports = serving()[0]?.ports;
     if (hasStarted || ports === undefined || serving().length < count) return;

@@ -56,7 +56,7 @@ describe('the metrics of several workers', () => {
     const names = () => Object.keys(tally);
     await calls(manyClients(t, weir.pushAddress, 6), tally);
     assert.deepEqual(await counted(weir, names()), tally);
-    assert.deepEqual([...callsByWorker(weir).keys()].sort(), [1, 2], 'both had calls');
+    assert.equal(callsByWorker(weir).size, 2, 'both had calls');
 
     for (let kill = 0; kill < 2; kill++) {
       const all = childrenOf(weir.pid);
@@ -72,9 +72,9 @@ describe('the metrics of several workers', () => {
   test('never go back while workers are killed, and no call stays under way', async (t) => {
     const weir = await startTwoWorkers(t);
     let last = 0;
-    let looking = true;
+    const ending = new AbortController();
     const looked = (async () => {
-      while (looking) {
+      while (!ending.signal.aborted) {
         const now = await scraped(weir.opsUrl, 'grpc_server_started_total');
         assert.ok(!(now < last), `${now} after ${last}`);
         last = now || last;
@@ -87,7 +87,7 @@ describe('the metrics of several workers', () => {
       process.kill(victim, 'SIGKILL');
       await workersServe(weir, 2, [victim]);
     }
-    looking = false;
+    ending.abort();
     await looked;
     await eventually(async () => (await scraped(weir.opsUrl, 'weir_calls_in_flight')) === 0);
   });

@@ -121,10 +121,9 @@ describe('workers', () => {
     const [user, other] = [await newClient(folder, 'user'), await newClient(folder, 'other')];
     await authorizeOnly(folder, user);
     const files = { key: join(folder, 'server.key'), certificate: join(folder, 'server.crt') };
-    const server = await startArtifactServer('weir', join(folder, 'repo'), [
-      ...['--server-key', files.key, '--server-cert', files.certificate],
-      ...['--client-certs', join(folder, 'authorized.crt'), '--enable-push', '--workers', '2'],
-    ]);
+    const pair = ['--server-key', files.key, '--server-cert', files.certificate];
+    const rest = ['--client-certs', join(folder, 'authorized.crt'), '--enable-push', '--workers', '2'];
+    const server = await startArtifactServer('weir', join(folder, 'repo'), [...pair, ...rest]);
     t.after(() => server.stop());
     assert.equal(childrenOf(server.pid).length, 2);
     const root = Buffer.from(first.certificatePem + second.certificatePem);
