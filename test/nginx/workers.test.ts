@@ -8,9 +8,10 @@ import { CacheClient } from '../support/cache-client.ts';
 import { readPair } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { startNginx } from '../support/nginx.ts';
+import { childrenOf } from '../support/process-figures.ts';
 import { testWith } from '../support/real-parts.ts';
 import { findMissing, randomBlob } from '../support/wire.ts';
-import { callsByWorker, childrenOf, startTwoWorkers, workersServe } from '../support/workers.ts';
+import { callsByWorker, startTwoWorkers, workersServe } from '../support/workers.ts';
 
 const test = testWith('nginx');
 /** At once, by one client on one connection to nginx. */

@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { eventually } from './eventually.ts';
 import { freePorts } from './free-ports.ts';
+import { childrenOf } from './process-figures.ts';
 import { startWeir, type Weir, type WeirOptions } from './weir.ts';
 import { type Clients, clientsAt } from './wire.ts';
 
@@ -20,26 +20,6 @@ export async function startTwoWorkers(t: TestContext, options: WeirOptions = {})
 export async function fixedPorts(): Promise<Record<string, string>> {
   const [pull, push] = await freePorts(2);
   return { PULL_LISTEN: `127.0.0.1:${pull}`, PUSH_LISTEN: `127.0.0.1:${push}` };
-}
-
-/** The processes that a process has started and that have not ended. */
-export function childrenOf(pid: number): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const [state, parent] = statOf(name);
-    return Number(parent) === pid && state !== 'Z' ? [Number(name)] : [];
-  });
-}
-
-function statOf(pid: string): string[] {
-  try {
-    // The name before this may have anything in it, brackets included.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-  } catch {
-    return [];
-  }
 }
 
 /** Resolves when so many workers serve, none of them one of `others`. */

@@ -7,17 +7,11 @@ import { describe, test } from 'node:test';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { CacheClient } from '../support/cache-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { childrenOf } from '../support/process-figures.ts';
 import { scraped } from '../support/scraped.ts';
 import { startWeir } from '../support/weir.ts';
 import { clientsAt, downloadName, findMissing, putBatch, randomBlob, read } from '../support/wire.ts';
-import {
-  childrenOf,
-  fixedPorts,
-  logLines,
-  manyClients,
-  startTwoWorkers,
-  workersServe,
-} from '../support/workers.ts';
+import { fixedPorts, logLines, manyClients, startTwoWorkers, workersServe } from '../support/workers.ts';
 
 const kills = 3;
 /** The beginning of HTTP/2, with empty settings. */

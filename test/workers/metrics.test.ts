@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { childrenOf } from '../support/process-figures.ts';
 import { scraped } from '../support/scraped.ts';
 import { eventually } from '../support/eventually.ts';
 import { sampleTree } from '../support/trees.ts';
@@ -13,14 +14,7 @@ import {
   randomBlob,
   read,
 } from '../support/wire.ts';
-import {
-  callsByWorker,
-  childrenOf,
-  fixedPorts,
-  manyClients,
-  startTwoWorkers,
-  workersServe,
-} from '../support/workers.ts';
+import { callsByWorker, fixedPorts, manyClients, startTwoWorkers, workersServe } from '../support/workers.ts';
 
 /** What a client has done, by the names of the metrics that count it. */
 type Tally = Record<string, number>;

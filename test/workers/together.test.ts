@@ -7,6 +7,7 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { startArtifactServer } from '../support/bst-artifact-server.ts';
 import { authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { childrenOf } from '../support/process-figures.ts';
 import { scraped } from '../support/scraped.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
 import { newToken } from '../support/tokens.ts';
@@ -20,14 +21,7 @@ import {
   uploadName,
   write,
 } from '../support/wire.ts';
-import {
-  callsByWorker,
-  childrenOf,
-  logLines,
-  manyClients,
-  ready,
-  startTwoWorkers,
-} from '../support/workers.ts';
+import { callsByWorker, logLines, manyClients, ready, startTwoWorkers } from '../support/workers.ts';
 
 /** More than workers: whatever reaches only one of them shows. */
 const connections = 8;
