@@ -138,7 +138,8 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
       for (const worker of workers) worker.channel.tell(telling);
     },
     async beginMeasuring() {
-      const asked = serving();
+      // Those too that do not serve yet: before they take uploads they want to know what is there.
+      const asked = [...workers];
       const begun = await Promise.allSettled(
         asked.map((worker) => worker.channel.ask('beginMeasuring', {}, answerPatienceMs)),
       );
