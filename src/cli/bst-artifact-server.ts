@@ -1,10 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import { type AppOptions, startApp } from '../app.ts';
+import type { AppOptions } from '../app-options.ts';
+import { defaultWorkers, mostWorkers } from '../config/worker-settings.ts';
 import { openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { reloadableTls } from '../grpc/tls.ts';
-import { runUntilStopped } from '../server-process.ts';
+import { startServer, workerId } from '../server-process.ts';
 import { winstonLogger } from '../telemetry/logger.ts';
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts';
 
@@ -27,6 +28,7 @@ interface Flags {
   headRoomMax: string;
   quota: string;
   durability: string;
+  workers?: string;
 }
 
 /** The flags, checked. */
@@ -40,6 +42,7 @@ interface Options {
   /** 0 for none. */
   readonly quota: number;
   readonly durability: 'strict' | 'relaxed';
+  readonly workers: number;
   readonly tls: { key: string; certificate: string; clients: string | undefined } | undefined;
 }
 
@@ -61,6 +64,7 @@ const program = new Command('bst-artifact-server')
     'strict: what is acknowledged is on disk; relaxed: a power cut may lose the last of it',
     'strict',
   )
+  .option('--workers <INTEGER>', 'Processes that answer calls; by default one for each processor')
   .helpOption('--help', 'Show this text and exit')
   .configureOutput({ writeErr: () => {} })
   .exitOverride();
@@ -69,15 +73,16 @@ await main();
 
 async function main(): Promise<void> {
   const options = parse(process.argv);
-  const logger = winstonLogger({ level: 'info', format: 'auto' });
+  const logger = winstonLogger({ level: 'info', format: 'auto', worker: workerId });
   try {
-    const app = await startApp(await appOptions(options, logger), logger);
-    runUntilStopped(app, logger);
+    const app = await startServer(await appOptions(options, logger), logger);
+    if (app === undefined) return;
     logger.info('serving', {
       port: app.listeners[0]?.port,
       push: options.enablePush,
       tls: options.tls !== undefined,
       repo: options.repo,
+      workers: options.workers,
     });
   } catch (error) {
     process.stderr.write(`ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -113,6 +118,7 @@ function parse(argv: readonly string[]): Options {
     headRoomMax,
     quota,
     durability: durability(flags.durability),
+    workers: workers(flags.workers),
     enablePush: flags.enablePush === true,
     indexOnly: flags.indexOnly === true,
     tls: tlsOptions(flags),
@@ -149,6 +155,7 @@ async function appOptions(options: Options, logger: Logger): Promise<AppOptions>
     uploadResumeMs: 600_000,
     drainMs: 30_000,
     streamIdleMs: 300_000,
+    workers: options.workers,
     certificates: () => [],
     fetch: undefined,
   };
@@ -204,6 +211,14 @@ function fail(message: string): never {
 function durability(text: string): Options['durability'] {
   if (text === 'strict' || text === 'relaxed') return text;
   return usageError(`Invalid value for '--durability': '${text}' is not one of 'strict', 'relaxed'.`);
+}
+
+function workers(text: string | undefined): number {
+  if (text === undefined) return defaultWorkers();
+  const count = integer(text, "'--workers'");
+  if (count < 1 || count > mostWorkers)
+    usageError(`Invalid value for '--workers': ${count} is not in the range 1 to ${mostWorkers}.`);
+  return count;
 }
 
 function integer(text: string, option: string): number {

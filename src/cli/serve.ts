@@ -1,11 +1,10 @@
 import { Command } from 'commander';
-import type { App, AppOptions } from '../app.ts';
+import type { App, AppOptions } from '../app-options.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config/config.ts';
 import { type AccessRules, openAccess } from '../core/access.ts';
 import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
-import { runUntilStopped } from '../server-process.ts';
 import { type CertificatesFile, watchCertificatesFile } from './certificates-file.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchTokensFile } from './tokens-file.ts';
@@ -32,14 +31,14 @@ async function serve(): Promise<void> {
   }
   // The other commands do without the half second that these take to load.
   const { winstonLogger } = await import('../telemetry/logger.ts');
-  const { startApp } = await import('../app.ts');
-  const logger = winstonLogger({ level: config.logLevel, format: config.logFormat });
+  const { startServer, workerId } = await import('../server-process.ts');
+  const logger = winstonLogger({ level: config.logLevel, format: config.logFormat, worker: workerId });
   try {
     const known = await certificatesFile(config, logger);
     const access = await accessRules(config, known, logger);
     const certificates = () => known?.certificates() ?? [];
-    const app = await startApp(appOptions(config, access, certificates), logger);
-    runUntilStopped(app, logger);
+    const app = await startServer(appOptions(config, access, certificates), logger);
+    if (app === undefined) return;
     process.stdout.write(banner(config, app));
     logger.info('serving', {
       pull: config.pullListen,
@@ -51,6 +50,7 @@ async function serve(): Promise<void> {
       httpPorts: Object.fromEntries(app.httpListeners.map(({ role, port }) => [role, port])),
       opsPort: app.opsPort,
       volume: config.volume,
+      workers: config.workers,
     });
   } catch (error) {
     logger.error(error instanceof Error ? error.message : String(error));
@@ -109,6 +109,7 @@ function appOptions(
     uploadResumeMs: config.uploadResumeSeconds * 1000,
     drainMs: config.drainSeconds * 1000,
     streamIdleMs: config.streamIdleSeconds * 1000,
+    workers: config.workers,
     certificates,
     fetch: fetchOptions(config),
   };

@@ -21,6 +21,12 @@ export async function readTlsFiles(files: TlsFiles, logger: Logger): Promise<Tls
     readText(files.certificate),
     files.clients === undefined ? undefined : readText(files.clients),
   ]);
+  // OpenSSL takes nothing for no certificate, and no certificate for a server that cannot be reached.
+  for (const [path, text] of [
+    [files.key, key],
+    [files.certificate, certificate],
+  ])
+    if (text?.trim() === '') throw new Error(`${path} is empty`);
   if (clients === undefined) return { key, certificate, clients: undefined };
   const list = authorizedList([{ name: files.clients ?? '', text: clients }], new Date());
   for (const finding of list.findings) logger.warn(findingLine(finding));

@@ -6,6 +6,7 @@ import { operationsConfig, operationsSettings } from './operations-settings.ts';
 import { patienceConfig, patienceSettings } from './patience-settings.ts';
 import { roomConfig, roomSettings } from './room-settings.ts';
 import { volumeConfig, volumeSettings } from './volume-settings.ts';
+import { workerConfig, workerSettings } from './worker-settings.ts';
 
 /**
  * Every setting there is, with its form, its default and what it means: `weir serve --help` and docs/settings.md
@@ -19,6 +20,7 @@ export const settings = {
   ...patienceSettings,
   ...operationsSettings,
   ...fetchingSettings,
+  ...workerSettings,
 };
 
 /** All settings, checked and frozen. Field names are the settings' in camel case. */
@@ -55,5 +57,6 @@ function configOf(checked: CleanedEnv<typeof settings>) {
     ...patienceConfig(checked),
     ...operationsConfig(checked),
     ...fetchingConfig(checked),
+    ...workerConfig(checked),
   };
 }

@@ -44,6 +44,15 @@ function code(word: string): string {
   return `\`${word}\``;
 }
 
+/** A number of things, from 1 on, whose default depends on something. */
+export function countUpTo(most: number) {
+  return dependentKind('number', (input) => {
+    const value = Number(input);
+    if (/^\d+$/.test(input) && value >= 1 && value <= most) return value;
+    throw new EnvError(`${JSON.stringify(input)} is no whole number between 1 and ${most}`);
+  });
+}
+
 /** Settings of one form whose default depends on something; `usually` says on what. */
 function dependentKind<T extends string | number>(unit: string, parse: (input: string) => T) {
   const validator = makeValidator<T>(parse);

@@ -1,6 +1,7 @@
 import { Status } from 'nice-grpc-common';
-import { byteBudget } from '../core/byte-budget.ts';
+import { type BudgetSize, byteBudget } from '../core/byte-budget.ts';
 import type { Cut } from '../core/observer.ts';
+import { maxConcurrentStreams } from '../http2/limits.ts';
 import type { ServerStream } from '../http2/server-stream.ts';
 import type { CallStatus } from './call-status.ts';
 import { incomingMemory, mostCalls, mostCallsOfOne, mostUnsentBytes, outgoingMemory } from './limits.ts';
@@ -11,6 +12,8 @@ import type { ServerCall, SharedMemory } from './server-call.ts';
 export interface CallBoundsOptions {
   /** While it is the client's turn to send or to read. Milliseconds. */
   readonly streamIdleMs: number;
+  /** The part of the server's bounds that this process takes; 1 where it is alone. */
+  readonly share: number;
   readonly onCut: (cut: Cut) => void;
   /** The status for a call beyond what the server takes. */
   readonly codeOfRefusal: (path: string) => Status;
@@ -28,11 +31,18 @@ export interface CallBounds {
 /** With others waiting for memory, a client that has some may take so long for a little. */
 const shortOfMemoryMs = 10_000;
 const longestLookMs = 1000;
+/** However many processes share the bounds of a server: one connection must not take all that there is in its process. */
+const leastCalls = 2 * maxConcurrentStreams;
 
-export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOptions): CallBounds {
+export function callBounds({ streamIdleMs, share, onCut, codeOfRefusal }: CallBoundsOptions): CallBounds {
   const memory = {
-    incoming: byteBudget(incomingMemory),
-    outgoing: byteBudget(outgoingMemory),
+    incoming: byteBudget(partOf(incomingMemory, share)),
+    outgoing: byteBudget(partOf(outgoingMemory, share)),
+  };
+  const most = {
+    calls: Math.max(leastCalls, Math.ceil(mostCalls * share)),
+    callsOfOne: Math.max(maxConcurrentStreams, Math.ceil(mostCallsOfOne * share)),
+    unsentBytes: mostUnsentBytes * share,
   };
   const calls = new Map<ServerCall, ReturnType<typeof callPace>>();
   const callsOf = new Map<string, number>();
@@ -53,7 +63,7 @@ export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOpt
       const isShort =
         (call.holdsForClient && memory.incoming.isShort() && slowMs >= shortOfMemoryMs) ||
         (call.unsentBytes > 0 &&
-          (unsent > mostUnsentBytes || memory.outgoing.isShort()) &&
+          (unsent > most.unsentBytes || memory.outgoing.isShort()) &&
           stillMs >= shortOfMemoryMs);
       if (stillMs < streamIdleMs && !isShort) continue;
       onCut(isShort ? 'memory' : 'stalled');
@@ -67,9 +77,9 @@ export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOpt
     memory,
     admit(stream, owner) {
       const ofOwner = (callsOf.get(owner) ?? 0) + 1;
-      if (open >= mostCalls || ofOwner > mostCallsOfOne) {
+      if (open >= most.calls || ofOwner > most.callsOfOne) {
         onCut('calls');
-        return tooMany(codeOfRefusal(stream.headers[':path'] ?? ''));
+        return tooMany(codeOfRefusal(stream.headers[':path'] ?? ''), most);
       }
       open++;
       callsOf.set(owner, ofOwner);
@@ -88,10 +98,15 @@ export function callBounds({ streamIdleMs, onCut, codeOfRefusal }: CallBoundsOpt
   };
 }
 
-function tooMany(code: Status): CallStatus {
+/** Whoever is alone may hold one message, however small the part is; others get theirs by the lanes. */
+function partOf({ total, share: ofOne, lanes }: BudgetSize, share: number): BudgetSize {
+  return { total: total * share, share: ofOne * share, lanes };
+}
+
+function tooMany(code: Status, most: { calls: number; callsOfOne: number }): CallStatus {
   return {
     code,
-    message: `there are more calls at once than this server takes (${mostCalls}, and ${mostCallsOfOne} from one client); try again later, or with fewer at once`,
+    message: `there are more calls at once than this server takes (${most.calls}, and ${most.callsOfOne} from one client); try again later, or with fewer at once`,
   };
 }
 

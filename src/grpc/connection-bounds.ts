@@ -18,6 +18,8 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): (soc
   const unfinished = unfinishedConnections(bounds);
   const ofClients = connectionsOfClients();
   server.maxConnections = mostConnections;
+  // Where another process has accepted it, it would otherwise be offered again and again.
+  (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
   server.on('drop', () => bounds.onCut('connections'));
   server.prependListener('connection', (socket: Socket) => {
     if (ofClients.admit(socket)) return unfinished.begin(socket);

@@ -93,6 +93,8 @@ function cacheServer({ identified, headersMs, idleMs }: CacheListenerOptions, an
   );
   server.timeout = idleMs;
   server.maxConnections = mostConnections;
+  // Where another process has accepted it, it would otherwise be offered again and again.
+  (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
   return server;
 }
 

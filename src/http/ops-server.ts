@@ -9,6 +9,8 @@ import { type StatusPage, statusPage } from './status-page/status-routes.ts';
 export interface OpsSources {
   readonly readiness: ReadinessState;
   readonly logger: Logger;
+  /** Brings what is shown up to date, before metrics and pages are. */
+  refresh(): Promise<void>;
   readonly metricsContentType: string;
   metricsText(): Promise<string>;
   /** What the status page shows; undefined for no such page. */
@@ -66,6 +68,7 @@ async function answer(
     return send(response, 405, 'only GET and HEAD are answered here\n');
   }
   const path = (request.url ?? '/').replace(/\?.*/s, '');
+  if (path === '/metrics' || page?.has(path) === true) await sources.refresh();
   if (page?.has(path) === true) return await page.answer(path, request, response);
   switch (path) {
     case '/':

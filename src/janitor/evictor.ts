@@ -9,6 +9,8 @@ import { type LeaseAges, lostLeasesMs } from './lease-ages.ts';
 
 /** Keeps room on the volume for uploads by removing what was not used for longest. */
 export interface Evictor {
+  /** For an upload that lacks so many bytes: one pass at a time, whoever asks meanwhile gets the one under way. */
+  makeRoom(bytes: number): Promise<RoomMade>;
   stop(): Promise<void>;
 }
 
@@ -134,13 +136,15 @@ export function startEvictor(parts: EvictorParts): Evictor {
     if (wanted !== undefined) await pass(wanted);
   }
 
-  volume.space.askForRoom(async (bytes) => {
+  async function makeRoom(bytes: number): Promise<RoomMade> {
     const wanted = await wantedNow();
     return await pass({
       wantedBytes: Math.max(wanted?.wantedBytes ?? 0, bytes),
       wantedFiles: wanted?.wantedFiles ?? 0,
     });
-  });
+  }
+
+  volume.space.askForRoom(makeRoom);
   const timer = setInterval(() => {
     look().catch((error: unknown) => {
       // As above: once.
@@ -150,6 +154,7 @@ export function startEvictor(parts: EvictorParts): Evictor {
   }, lookEveryMs);
   timer.unref();
   return {
+    makeRoom,
     async stop() {
       stopped = true;
       clearInterval(timer);

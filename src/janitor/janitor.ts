@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { janitorLock } from '../store/janitor-lock.ts';
+import type { RoomMaker } from '../store/space.ts';
 import type { TemporaryAges } from '../store/temporary-files.ts';
 import type { Volume } from '../store/volume.ts';
 import { startEvictor } from './evictor.ts';
@@ -14,6 +15,8 @@ import { startRecordTidying } from './record-tidying.ts';
 
 /** What removes things from a volume: one on each server where somebody may push, of which one works. */
 export interface Janitor {
+  /** Makes room for so many bytes, also while the janitor of another server works. */
+  makeRoom: RoomMaker;
   /** Lets the janitor of another server work; room for uploads is made still. */
   yield(): Promise<void>;
   /** Resolves when nothing of it is under way, which takes the end of what the thread does: stop that meanwhile. */
@@ -43,13 +46,15 @@ export function startJanitor(parts: JanitorParts): Janitor {
   const { volume, observer, logger } = parts;
   const keeper = keepLock(janitorLock(volume.layout), () => !volume.clock.isOff(), observer, logger);
   const all = { ...parts, ages: leaseAges(parts.lease), mayWork: () => keeper.mayWork() };
+  const evictor = startEvictor(all);
   const works = [
-    startEvictor(all),
+    evictor,
     startHousekeeping(all),
     startPinKeeper(all),
     ...(parts.indexOnly ? [] : [startRecordTidying(all)]),
   ];
   return {
+    makeRoom: (bytes) => evictor.makeRoom(bytes),
     yield: () => keeper.stop(),
     async stop() {
       const patience = sleep(stopPatienceMs, undefined, { ref: false });

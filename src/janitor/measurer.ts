@@ -5,6 +5,8 @@ import type { JanitorThread } from './janitor-thread.ts';
 
 /** Keeps what is known of the bytes that the cache takes current. */
 export interface Measurer {
+  /** Measures some folders, or `everything` once, beginning after the call. Rejects when the volume fails. */
+  measure(everything: boolean): Promise<void>;
   stop(): void;
 }
 
@@ -16,7 +18,11 @@ const shortestRestMs = 500;
 const restAfterFailureMs = 10_000;
 
 /** Begins to measure, folder by folder, again and again; the first round takes no rests. */
-export function startMeasurer(thread: JanitorThread, space: Space, logger: Logger): Measurer {
+export function startMeasurer(
+  thread: JanitorThread,
+  space: Pick<Space, 'beginMeasuring' | 'askForMeasuring' | 'used'>,
+  logger: Logger,
+): Measurer {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let next = 0;
@@ -24,14 +30,14 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
   let rounds = 0;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** One after the other: each begins after it was asked for. Resolves with how long it took. */
-  function measureSome(): Promise<number> {
+  /** One after the other: each begins after it was asked for. Resolves with how many folders there were, and how long they took. */
+  function measureSome(): Promise<{ folders: number; took: number }> {
     const mine = last.then(measureNext);
     last = mine.catch(() => {});
     return mine;
   }
 
-  async function measureNext(): Promise<number> {
+  async function measureNext(): Promise<{ folders: number; took: number }> {
     const prefixes = blobPrefixes.slice(next, next + atOnce);
     const begun = performance.now();
     const measuring = await space.beginMeasuring();
@@ -45,17 +51,18 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
     }
     if (took < aimMs) atOnce = Math.min(blobPrefixes.length, atOnce * 2);
     else if (took > 4 * aimMs) atOnce = Math.max(1, atOnce >> 1);
-    return took;
+    return { folders: prefixes.length, took };
   }
 
-  function isFirstRound(): boolean {
-    return rounds === 0;
+  async function measure(everything: boolean): Promise<void> {
+    let left = everything ? blobPrefixes.length : 1;
+    while (left > 0) left -= (await measureSome()).folders;
   }
 
   async function goOn(): Promise<void> {
     let restMs = shortestRestMs;
     try {
-      const took = await measureSome();
+      const { took } = await measureSome();
       restMs = rounds === 0 ? 0 : Math.max(shortestRestMs, took * restFactor);
     } catch (error) {
       if (stopped) return;
@@ -67,13 +74,11 @@ export function startMeasurer(thread: JanitorThread, space: Space, logger: Logge
     timer.unref();
   }
 
-  space.askForMeasuring(async () => {
-    await measureSome();
-    // The first round is short of rests, but not of folders.
-    for (let left = blobPrefixes.length; isFirstRound() && left > 0; left--) await measureSome();
-  });
+  // Until the first round is over, some folders say little of the others.
+  space.askForMeasuring(() => measure(rounds === 0));
   void goOn();
   return {
+    measure,
     stop() {
       stopped = true;
       clearTimeout(timer);

@@ -20,7 +20,7 @@ import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
 import type { CallBounds } from '../grpc/call-bounds.ts';
 import { grpcServer } from '../grpc/server.ts';
 import { type Handlers, type Method, methodsOf } from '../grpc/service.ts';
-import { listenInPlace, unixPrefix } from '../grpc/socket-file.ts';
+import { unixPrefix } from '../grpc/socket-file.ts';
 import type { ReloadableTls } from '../grpc/tls.ts';
 import { actionCacheService } from './action-cache.ts';
 import { byteStreamService } from './byte-stream.ts';
@@ -88,8 +88,15 @@ export interface Listener {
 /** A proxy keeps connections to us for ten minutes, and should be the one that ends them. It takes a ping for a reason to. */
 const proxyIdleMs = 660_000;
 
+/** Gives `listen` the address to bind, and sees to it that it is the wanted one in the end; resolves with what `listen` does. */
+export type InPlace = <T>(address: string, listen: (address: string) => Promise<T>) => Promise<T>;
+
 /** Opens a listener. Rejects with the reason when the address cannot be had. */
-export async function openListener(options: ListenerOptions, parts: ListenerParts): Promise<Listener> {
+export async function openListener(
+  options: ListenerOptions,
+  inPlace: InPlace,
+  parts: ListenerParts,
+): Promise<Listener> {
   const { address, role, tls, identified, access, pushHint, handshakeMs, connectionIdleMs } = options;
   const { bounds, observer, logger, indexOnly } = parts;
   const isSocket = address.startsWith(unixPrefix);
@@ -104,7 +111,7 @@ export async function openListener(options: ListenerOptions, parts: ListenerPart
     pings: !isSocket,
     onCut: (cut) => observer.cut(cut),
   });
-  const port = await listenInPlace(address, (own) => server.listen(own)).catch((error: unknown) => {
+  const port = await inPlace(address, (own) => server.listen(own)).catch((error: unknown) => {
     throw cannotListen(role, address, error);
   });
   return { role, port, drain: () => server.drain(), cut: () => server.cut() };

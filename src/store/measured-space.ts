@@ -221,6 +221,7 @@ export async function measuredSpace(
     shifted: (shift) => used.shifted(shift),
     freed,
     pinned: (now) => void (pins = now),
+    pins: () => pins,
     async writeFailed(cause, doing) {
       const errno = errnoOf(cause);
       if (!isFull(errno)) return volumeError(cause, doing);

@@ -48,6 +48,8 @@ export interface Space {
   freed(bytes: number, tookMs: number): void;
   /** What is pinned now, for those who are told that nothing can be removed. */
   pinned(pins: PinCounts): void;
+  /** What pinned() was told last. */
+  pins(): PinCounts | undefined;
   /** The word for an error of a call that has written; where the volume had no room for it, with the numbers. */
   writeFailed(cause: unknown, doing: string): Promise<CacheError>;
   /** Says to other servers that this one runs; asked for every half minute. */

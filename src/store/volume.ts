@@ -61,6 +61,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly remembersLeases: boolean;
   /** What of that which is acknowledged survives a power cut. */
   readonly durability: DurabilityMode;
+  /** Left out: this process is a server. False for one of several that together are one, and of which another says so. */
+  readonly isServer?: boolean;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -98,7 +100,8 @@ export async function openVolume(
 ): Promise<Volume> {
   const layout = layoutOf(resolve(options.root));
   await makeRoot(layout);
-  if (options.durability === 'relaxed')
+  const { isServer = true } = options;
+  if (options.durability === 'relaxed' && isServer)
     logger.warn(
       'pushes are acknowledged before they are on disk: a power cut may lose the last of them (DURABILITY=relaxed)',
     );
@@ -148,10 +151,7 @@ export async function openVolume(
   const actions = volumeActionCache(layout, records, reaches, blobs);
   const leasedUntil = () => (indexOnly ? undefined : instantOf(clock() + leaseMs));
   const assets = volumeAssetStore({ layout, records, reaches, space, clock, leasedUntil });
-  const mark = await markProcess(layout).catch((error: unknown) => {
-    if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${layout.root}`);
-    return undefined;
-  });
+  const mark = isServer ? await unlessReadOnly(layout, markProcess(layout)) : undefined;
   const chunks = volumeChunkStore(blobs, chunkingFiles(layout, leases, space));
   return {
     layout,
@@ -174,6 +174,15 @@ export async function openVolume(
     },
     checkWritable: () => checkWritable(calls, layout),
   };
+}
+
+async function unlessReadOnly<T>({ root }: Layout, marking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await marking;
+  } catch (error) {
+    if (errnoOf(error) !== 'EROFS') throw volumeError(error, `opening ${root}`);
+    return undefined;
+  }
 }
 
 async function makeRoot({ root }: Layout): Promise<void> {

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { Observer } from '../core/observer.ts';
 import type { Happenings, History, RecentPush } from '../core/status.ts';
+import { type HeardReport, withCounts } from './heard.ts';
 import { minuteRing } from './minute-ring.ts';
-import { recentPushes } from './recent-pushes.ts';
+import { recentPush, recentPushes } from './recent-pushes.ts';
 
 /** What a process remembers of itself for the status page: a day by the minute, and the last pushes. In a fixed amount of memory. */
 export interface Remembered {
@@ -13,16 +14,19 @@ export interface Remembered {
   happenings(): Happenings;
   /** To be told once a minute: what is taken, and what may be. Bytes. */
   measured(usedBytes: number, limitBytes: number): void;
+  /** What another process of this server has heard since it told last. */
+  heard(report: HeardReport): void;
 }
-
-/** Kinds of lookups whose misses cost a build something: others only follow from them. */
-const recordKinds = new Set(['action', 'asset', 'reference']);
 
 /** Begins to remember what an observer hears. */
 export function withHistory(observer: Observer, clock: Clock): Remembered {
   const ring = minuteRing(clock);
-  const pushes = recentPushes(clock);
+  const pushes = recentPushes();
   const noted = notedHappenings(observer, clock);
+  const counted = withCounts(noted.observer, {
+    add: (series, amount) => ring.add(series, amount),
+    pushed: (push) => pushes.note(recentPush(push, clock())),
+  });
   return {
     history: () => ring.history(),
     recentPushes: () => pushes.all(),
@@ -31,33 +35,16 @@ export function withHistory(observer: Observer, clock: Clock): Remembered {
       ring.measured('usedBytes', usedBytes);
       ring.measured('limitBytes', limitBytes);
     },
+    heard(report) {
+      for (const [series, amount] of report.counts) ring.add(series, amount);
+      // The oldest first, so that the newest is the first in the end.
+      for (const push of report.pushes.toReversed()) pushes.note(push);
+      noted.heard(report);
+    },
     observer: {
-      ...noted.observer,
-      lookedUp(kind, tool, hits, misses) {
-        observer.lookedUp(kind, tool, hits, misses);
-        if (recordKinds.has(kind)) {
-          ring.add('hits', hits);
-          ring.add('misses', misses);
-        } else if (kind === 'blob') {
-          ring.add('blobHits', hits);
-          ring.add('blobMisses', misses);
-        }
-      },
-      received(service, role, bytes) {
-        observer.received(service, role, bytes);
-        ring.add('receivedBytes', bytes);
-      },
-      sent(service, role, bytes) {
-        observer.sent(service, role, bytes);
-        ring.add('sentBytes', bytes);
-      },
-      pushed(push) {
-        observer.pushed(push);
-        ring.add('pushes', 1);
-        pushes.note(push);
-      },
+      ...counted,
       evicted(outcome) {
-        noted.observer.evicted(outcome);
+        counted.evicted(outcome);
         ring.add('evictedBytes', outcome.bytes);
       },
     },
@@ -121,5 +108,14 @@ function notedHappenings(observer: Observer, clock: Clock) {
       notes.lastRefusal = { message, atMs: clock() };
     },
   };
-  return { observer: noting, happenings: (): Happenings => ({ ...notes }) };
+  return {
+    observer: noting,
+    happenings: (): Happenings => ({ ...notes }),
+    heard({ unreadable, brokenPromises, refusedUploads, lastRefusal }: HeardReport) {
+      notes.unreadable += unreadable;
+      notes.brokenPromises += brokenPromises;
+      notes.refusedUploads += refusedUploads;
+      notes.lastRefusal = lastRefusal ?? notes.lastRefusal;
+    },
+  };
 }

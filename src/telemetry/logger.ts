@@ -6,6 +6,8 @@ export interface LogOptions {
   readonly level: 'error' | 'warn' | 'info' | 'debug';
   /** auto: pretty on a terminal, else JSON. */
   readonly format: 'auto' | 'json' | 'pretty';
+  /** The number of the worker whose lines they are; undefined for a process that is none. */
+  readonly worker?: number | undefined;
 }
 
 /** Log lines go to standard error: standard output belongs to what a command prints. */
@@ -13,6 +15,7 @@ export function winstonLogger(options: LogOptions): Logger {
   const pretty = options.format === 'pretty' || (options.format === 'auto' && process.stderr.isTTY);
   const logger = createLogger({
     level: options.level,
+    ...(options.worker !== undefined && { defaultMeta: { worker: options.worker } }),
     format: format.combine(format.timestamp(), pretty ? prettyLines() : format.json()),
     transports: [new transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });

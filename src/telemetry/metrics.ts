@@ -5,19 +5,26 @@ import { toolLabels } from '../core/tool.ts';
 import { certificateMetrics } from './certificate-metrics.ts';
 import { durationBuckets, grpcMetrics } from './grpc-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
+import { type MetricsSnapshot, summed } from './summed-metrics.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
 
-/** All metrics of the process. */
+/** All metrics of the process, and of others that belong to the same server. */
 export interface Metrics {
   readonly observer: Observer;
   /** Adds the gauges of the volume, which are read at each scrape. */
   watchVolume(probe: VolumeProbe): void;
   /** Adds what is known of certificates, asked for at each scrape. */
   watchCertificates(known: () => readonly PublicCertificate[]): void;
+  /** Adds how many processes answer calls, asked for at each scrape. */
+  watchWorkers(count: () => number): void;
+  /** A process that answered calls has ended, and nobody had asked it to. */
+  workerEnded(): void;
   readonly contentType: string;
-  /** The text of a scrape. */
-  text(): Promise<string>;
+  /** What this process has to say now. */
+  snapshot(): Promise<MetricsSnapshot>;
+  /** The text of a scrape. `others`: what other processes of the server have said last. */
+  text(others?: () => readonly MetricsSnapshot[]): Promise<string>;
 }
 
 const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
@@ -29,21 +36,55 @@ const misnamed = [
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
 ];
+/** Of several processes, what the worst one has to say is what somebody should know. Others of prom-client's are added up. */
+const ofOneProcess = {
+  process_start_time_seconds: 'first',
+  process_open_fds: 'max',
+  process_max_fds: 'min',
+  nodejs_eventloop_lag_seconds: 'max',
+  nodejs_eventloop_lag_mean_seconds: 'max',
+  nodejs_eventloop_lag_stddev_seconds: 'max',
+  nodejs_eventloop_lag_p50_seconds: 'max',
+  nodejs_eventloop_lag_p90_seconds: 'max',
+  nodejs_eventloop_lag_p99_seconds: 'max',
+} as const;
+
 /** Metrics by prom-client. */
 export function prometheusMetrics(version: string): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of misnamed) registry.removeSingleMetric(name);
+  for (const [name, aggregator] of Object.entries(ofOneProcess))
+    Object.assign(registry.getSingleMetric(name) ?? {}, { aggregator });
   new Gauge({
     name: 'weir_build_info',
     help: 'Always 1; the version of this server is its label.',
     labelNames: ['version'],
+    aggregator: 'first',
     registers: [registry],
   }).set({ version }, 1);
   const observer = countingObserver(registry);
   let readVolume = () => Promise.resolve();
   const setCertificates = certificateMetrics(registry);
   let certificates: () => readonly PublicCertificate[] = () => [];
+  const workers = new Gauge({
+    name: 'weir_workers',
+    help: 'Processes of this server that answer calls (WORKERS).',
+    registers: [registry],
+  });
+  const ended = new Counter({
+    name: 'weir_ended_workers_total',
+    help: 'Of those, how many ended though nobody had asked them to; each is replaced.',
+    registers: [registry],
+  });
+  let countWorkers = () => 0;
+
+  async function refresh(): Promise<void> {
+    setCertificates(certificates());
+    workers.set(countWorkers());
+    await readVolume();
+  }
+
   return {
     observer,
     watchVolume(probe) {
@@ -52,11 +93,17 @@ export function prometheusMetrics(version: string): Metrics {
     watchCertificates(known) {
       certificates = known;
     },
+    watchWorkers(count) {
+      countWorkers = count;
+    },
+    workerEnded: () => ended.inc(),
     contentType: registry.contentType,
-    async text() {
-      setCertificates(certificates());
-      await readVolume();
-      return await registry.metrics();
+    snapshot: () => registry.getMetricsAsJSON(),
+    async text(others) {
+      await refresh();
+      if (others === undefined) return await registry.metrics();
+      const own = await registry.getMetricsAsJSON();
+      return await summed([own, ...others()]).metrics();
     },
   };
 }

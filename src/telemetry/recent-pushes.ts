@@ -1,4 +1,3 @@
-import type { Clock } from '../core/clock.ts';
 import type { Push } from '../core/observer.ts';
 import type { RecentPush } from '../core/status.ts';
 
@@ -9,23 +8,27 @@ const longestText = 512;
 
 /** The last pushes, in a fixed amount of memory. */
 export interface RecentPushes {
-  note(push: Push): void;
+  note(push: RecentPush): void;
   /** The newest first. */
   all(): readonly RecentPush[];
 }
 
-export function recentPushes(clock: Clock): RecentPushes {
+export function recentPushes(): RecentPushes {
   const pushes: RecentPush[] = [];
   return {
     note(push) {
-      pushes.unshift(recentPush(push, clock()));
+      pushes.unshift(push);
       pushes.length = Math.min(pushes.length, mostPushes);
     },
     all: () => pushes.slice(),
   };
 }
 
-function recentPush({ keys, blobs, bytes, missing, identity, request }: Push, atMs: number): RecentPush {
+/** What is remembered of a push. */
+export function recentPush(
+  { keys, blobs, bytes, missing, identity, request }: Push,
+  atMs: number,
+): RecentPush {
   const name = identity?.kind === 'token' ? identity.name : identity?.subject;
   const tool = [request.tool, request.toolVersion].filter((word) => word !== undefined).join(' ');
   return {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { eventually } from './eventually.ts';
+import { childrenOf } from './process-figures.ts';
 
 /** A strace that has hold of a running process. */
 export interface AttachedStrace {
@@ -31,4 +32,9 @@ export async function attachedStrace(options: readonly string[], attachments = 1
       process.off('exit', endWithUs);
     },
   };
+}
+
+/** For a process and those that it has started, which may be the ones that answer calls. */
+export function pidOptions(pid: number): string[] {
+  return [pid, ...childrenOf(pid)].flatMap((each) => ['-p', `${each}`]);
 }

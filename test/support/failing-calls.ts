@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attachedStrace } from './attached-strace.ts';
+import { attachedStrace, pidOptions } from './attached-strace.ts';
 
 /** What a system call of a process is to answer instead of being made. */
 export interface FaultPlan {
@@ -27,7 +27,7 @@ export async function failingCalls(
   const folder = await mkdtemp(join(tmpdir(), 'weir-faults-'));
   const file = join(folder, 'trace');
   const inject = plan === undefined ? [] : ['-e', `inject=${plan.call}:${plan.fault}:when=${plan.when}`];
-  const options = ['-f', '-o', file, '-e', `trace=${calls.join(',')}`, ...inject, '-p', `${pid}`];
+  const options = ['-f', '-o', file, '-e', `trace=${calls.join(',')}`, ...inject, ...pidOptions(pid)];
   const strace = await attachedStrace(options);
   return {
     async end() {

@@ -1,4 +1,4 @@
-import { attachedStrace } from './attached-strace.ts';
+import { attachedStrace, pidOptions } from './attached-strace.ts';
 import { eventually } from './eventually.ts';
 
 /** What is done to system calls of a running process. */
@@ -24,7 +24,7 @@ export interface Hurt {
 /** Begins to fail or kill a running process at some of its system calls. Resolves when the next call can be the one. */
 export async function hurt(pid: number, { calls, fault, when, threads }: Fault): Promise<Hurt> {
   const injection = `inject=${calls.map((name) => `?${name}`).join(',')}:${fault}:when=${when}`;
-  const whom = threads?.flatMap((thread) => ['-p', `${thread}`]) ?? ['-f', '-p', `${pid}`];
+  const whom = threads?.flatMap((thread) => ['-p', `${thread}`]) ?? ['-f', ...pidOptions(pid)];
   const options = ['-o', '/dev/null', '-e', injection, ...whom];
   const strace = await attachedStrace(options, threads?.length ?? 1);
   return {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
 /** Memory of a running process that is in RAM, now and at its most. Bytes. */
@@ -11,4 +12,24 @@ export async function memoryOf(pid: number): Promise<{ now: number; peak: number
 /** How many descriptors it has open. */
 export async function descriptorsOf(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
+}
+
+/** The processes that a process has started and that have not ended. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const [state, parent] = statOf(name);
+    return Number(parent) === pid && state !== 'Z' ? [Number(name)] : [];
+  });
+}
+
+function statOf(pid: string): string[] {
+  try {
+    // The name before this may have anything in it, brackets included.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+  } catch {
+    return [];
+  }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attachedStrace } from './attached-strace.ts';
+import { attachedStrace, pidOptions } from './attached-strace.ts';
 
 /** A system call, and when it was under way: places in the trace, which has one line at a time. */
 export interface TracedCall {
@@ -24,7 +24,17 @@ export interface Traced {
 export async function traced(pid: number, names: readonly string[]): Promise<Traced> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-trace-'));
   const file = join(folder, 'trace');
-  const options = ['-f', '-y', '-s', '4096', '-o', file, '-e', `trace=${names.join(',')}`, '-p', `${pid}`];
+  const options = [
+    '-f',
+    '-y',
+    '-s',
+    '4096',
+    '-o',
+    file,
+    '-e',
+    `trace=${names.join(',')}`,
+    ...pidOptions(pid),
+  ];
   const strace = await attachedStrace(options);
   return {
     async calls() {

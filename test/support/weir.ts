@@ -59,6 +59,8 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
       PULL_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'pull.sock')}`,
       PUSH_LISTEN: tcp ? '127.0.0.1:0' : `unix:${join(socketsDir, 'push.sock')}`,
       OPS_LISTEN: '127.0.0.1:0',
+      // One process, unless all tests are to be run with several.
+      WORKERS: process.env['WEIR_TEST_WORKERS'] ?? '1',
       LOG_FORMAT: 'json',
       // A test machine may have little room; what happens then has tests of its own.
       HEAD_ROOM_MIN: '1e6',

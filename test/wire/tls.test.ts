@@ -126,6 +126,10 @@ describe('bst-artifact-server with TLS in the process', () => {
     await writeFile(join(folder, 'server.crt'), await readFile(join(elsewhere, 'server.crt')));
     await eventually(() => server.output().includes('cannot be used; the old ones stay'));
     assert.equal(await shownCertificate(server.port), before);
+    // As somebody finds it who looks while it is being written.
+    await writeFile(join(folder, 'server.crt'), '');
+    await eventually(() => server.output().includes('server.crt is empty'));
+    assert.equal(await shownCertificate(server.port), before);
     await writeFile(join(folder, 'server.crt'), sound);
     const renewed = await newServerPair(folder);
     await eventually(async () => (await shownCertificate(server.port)) === renewed.fingerprint);
