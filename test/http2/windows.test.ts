@@ -105,10 +105,10 @@ void describe('Windows', () => {
       headersOf(1, callBlock(`${byteStream}/Read`)),
       frame(frameType.data, endStream, 1, message),
     );
-    let ended = false;
-    const answered = client.answer(1).finally(() => (ended = true));
+    const ended = new AbortController();
+    const answered = client.answer(1).finally(() => ended.abort());
     // Some come in the middle of a message, or of what is read at once.
-    for (let step = 1; !ended; step = (step * 7) % 1009) {
+    for (let step = 1; !ended.signal.aborted; step = (step * 7) % 1009) {
       client.send(frame(frameType.windowUpdate, none, 1, uint32(step * 700)));
       await new Promise((resolve) => setTimeout(resolve, step % 5));
     }
