@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { busySeconds, machine } from './machine.ts';
 import type { Round, ServerResult, WorkResult } from './results.ts';
 import type { ServerKind } from './servers/server-kind.ts';
+import { tlsPair } from './servers/tls-pair.ts';
 import { usageOf } from './servers/process-tree.ts';
 import { type Server, startServer } from './servers/server.ts';
 import type { PreparedWork, Work } from './works/work.ts';
@@ -85,7 +86,7 @@ export async function measure(
 
 /** Starts it, lets it prepare, and finds how many operations make a round. */
 async function prepare(work: Work, kind: ServerKind, parent: string, pace: Pace): Promise<Contestant> {
-  const server = await startServer(kind, parent);
+  const server = await startServer(kind, parent, work.tls === true ? await tlsPair(parent) : undefined);
   try {
     const own = join(parent, `${kind.name}-load`);
     await mkdir(own);

@@ -23,8 +23,8 @@ export interface RepeatedCall {
   callsPerConnection: number;
 }
 
-/** Such calls to a server. The request is written to `file`, from which it is sent. */
-export async function h2load(address: string, file: string, call: RepeatedCall): Promise<Load> {
+/** Such calls to a server at this URL. The request is written to `file`, from which it is sent. */
+export async function h2load(url: string, file: string, call: RepeatedCall): Promise<Load> {
   await writeFile(file, grpcFrame(call.request));
   const { connections, callsPerConnection } = call;
   return {
@@ -37,7 +37,7 @@ export async function h2load(address: string, file: string, call: RepeatedCall):
         ['-m', `${callsPerConnection}`],
         ['-d', file],
         ['-H', 'content-type: application/grpc', '-H', 'te: trailers'],
-        [`http://${address}${call.path}`],
+        [`${url}${call.path}`],
       ].flat();
       const { stdout } = await run('h2load', args, { timeout: patienceMs });
       return judged(stdout, operations, call.replyBytes);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { GoProgram } from './go-program.ts';
-import type { ServerKind } from './server-kind.ts';
+import type { Command, ServerKind } from './server-kind.ts';
 
 const program = new GoProgram({
   name: 'bazel-remote',
@@ -17,7 +17,13 @@ export const bazelRemote: ServerKind = {
     '`--storage_mode uncompressed --access_log_level none`: the faster one for what is not compressed',
   obtain: (say) => program.obtain(say),
   version: () => program.version(),
-  command: (folder, port) => ({
+  command: (folder, port) => command(folder, port, []),
+  tlsCommand: (folder, port, { certificateFile, keyFile }) =>
+    command(folder, port, ['--tls_cert_file', certificateFile, '--tls_key_file', keyFile]),
+};
+
+function command(folder: string, port: number, options: string[]): Command {
+  return {
     program: program.path,
     args: [
       ['--dir', join(folder, 'volume')],
@@ -26,6 +32,7 @@ export const bazelRemote: ServerKind = {
       ['--access_log_level', 'none'],
       ['--http_address', `unix://${join(folder, 'http.sock')}`],
       ['--grpc_address', `127.0.0.1:${port}`],
+      options,
     ].flat(),
-  }),
-};
+  };
+}

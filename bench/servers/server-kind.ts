@@ -5,6 +5,14 @@ export interface Command {
   env?: Record<string, string>;
 }
 
+/** A certificate for 127.0.0.1 and its key. */
+export interface TlsPair {
+  /** PEM. */
+  readonly certificate: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
 /** A kind of server that is measured: Weir, or a peer. */
 export interface ServerKind {
   readonly name: string;
@@ -18,4 +26,6 @@ export interface ServerKind {
   version(): string;
   /** Writes what it needs into the folder, its own, and says how to serve on that port of 127.0.0.1. */
   command(folder: string, port: number): Command;
+  /** The same with TLS in the server itself; absent where that is not to be had. */
+  tlsCommand?(folder: string, port: number, pair: TlsPair): Command;
 }

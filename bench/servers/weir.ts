@@ -31,4 +31,13 @@ export const weir: ServerKind = {
       OPS_LISTEN: 'none',
     },
   }),
+  // `weir serve` has TLS from the proxy before it; this command has it itself.
+  tlsCommand: (folder, port, { certificateFile, keyFile }) => ({
+    program: process.execPath,
+    args: [
+      [join(project, 'bin', 'bst-artifact-server'), '--port', `${port}`, '--enable-push'],
+      ['--server-cert', certificateFile, '--server-key', keyFile],
+      [join(folder, 'volume')],
+    ].flat(),
+  }),
 };

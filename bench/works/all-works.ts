@@ -1,9 +1,17 @@
 import { batchRead } from './batch-read.ts';
 import { findMissingWorks } from './find-missing.ts';
-import { readLarge } from './read.ts';
-import { unary } from './unary.ts';
+import { readWorks } from './read.ts';
+import { getReference } from './reference.ts';
+import { unaryWorks } from './unary.ts';
 import { uploads } from './uploads.ts';
 import type { Work } from './work.ts';
 
 /** In the order of the report. */
-export const allWorks: readonly Work[] = [unary, ...findMissingWorks, batchRead, ...uploads, readLarge];
+export const allWorks: readonly Work[] = [
+  ...unaryWorks,
+  ...findMissingWorks,
+  batchRead,
+  getReference,
+  ...uploads,
+  ...readWorks,
+];

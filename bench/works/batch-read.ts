@@ -17,7 +17,7 @@ export const batchRead: Work = {
   goals: { reference: 30, fastest: 1 },
   async prepare(server, folder) {
     const blobs = await storedBlobs(server, count, bytes);
-    const load = await h2load(server.address, join(folder, 'request'), {
+    const load = await h2load(server.url, join(folder, 'request'), {
       path: '/build.bazel.remote.execution.v2.ContentAddressableStorage/BatchReadBlobs',
       request: BatchReadBlobsRequest.encode(requestFor(blobs)).finish(),
       replyBytes: count * bytes,

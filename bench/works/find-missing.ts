@@ -31,7 +31,7 @@ function findMissingWork(count: number, which: 'present' | 'absent', referenceGo
       const blobs =
         which === 'present' ? await storedBlobs(server, count, blobBytes) : newBlobs(count, blobBytes);
       const digests = blobs.map(({ digest }) => digest);
-      const load = await h2load(server.address, join(folder, 'request'), {
+      const load = await h2load(server.url, join(folder, 'request'), {
         path: '/build.bazel.remote.execution.v2.ContentAddressableStorage/FindMissingBlobs',
         request: FindMissingBlobsRequest.encode({
           instanceName: '',

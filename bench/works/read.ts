@@ -1,35 +1,86 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { ReadRequest } from '../../src/gen/google/bytestream/bytestream.ts';
-import { blobOf, downloadName, read, uploadName, write } from '../../test/support/wire.ts';
+import { type Blob, blobOf, downloadName, read, uploadName, write } from '../../test/support/wire.ts';
 import { h2load } from '../load/h2load.ts';
 import { largeBlobBytes } from '../load/sequence.ts';
-import { withClients } from '../servers/server.ts';
-import type { Work } from './work.ts';
+import { type Server, withClients } from '../servers/server.ts';
+import type { PreparedWork, Work } from './work.ts';
+
+const unit = { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 } as const;
+/** Of each line that is repeated, so many bytes differ: what zstd makes of it is a fifth, as of most that is built. */
+const [lineBytes, changing] = [80, 14];
+/** Of a large blob compressed, whatever compresses it. Bytes. */
+const leastCompressed = 1024 ** 2;
 
 /** One large blob, by four clients at once. */
-export const readLarge: Work = {
-  name: 'read',
-  title: 'ByteStream.Read of 64 MiB, plain',
-  unit: { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 },
-  goals: { reference: 1.3, fastest: 1 },
-  async prepare(server, folder) {
-    const blob = blobOf(randomBytes(largeBlobBytes));
-    await withClients(server, (clients) => write(clients, uploadName(blob), blob.data, 1024 ** 2));
-    const resourceName = downloadName(blob);
-    const load = await h2load(server.address, join(folder, 'request'), {
-      path: '/google.bytestream.ByteStream/Read',
-      request: ReadRequest.encode({ resourceName, readOffset: 0n, readLimit: 0n }).finish(),
-      replyBytes: largeBlobBytes,
-      connections: 4,
-      callsPerConnection: 1,
-    });
-    return {
-      load,
-      async check() {
-        const data = await withClients(server, (clients) => read(clients, resourceName));
-        if (!data.equals(blob.data)) throw new Error('the bytes are not what was stored');
-      },
-    };
+export const readWorks: readonly Work[] = [
+  {
+    name: 'read',
+    title: 'ByteStream.Read of 64 MiB, plain',
+    unit,
+    goals: { reference: 1.3, fastest: 1 },
+    prepare: readPlain,
   },
-};
+  {
+    name: 'read-tls',
+    title: 'ByteStream.Read of 64 MiB, TLS of the server',
+    unit,
+    goals: { reference: 1.3, fastest: 1 },
+    tls: true,
+    prepare: readPlain,
+  },
+  {
+    name: 'read-zstd',
+    title: 'ByteStream.Read of 64 MiB as zstd, of text',
+    unit,
+    goals: { fastest: 1, fastestOf: ['bazel-remote'] },
+    notBy: ['bst-artifact-server'],
+    async prepare(server, folder) {
+      const blob = blobOf(text());
+      const plain = downloadName(blob);
+      const resourceName = plain.replace('blobs/', 'compressed-blobs/zstd/');
+      return await readOf(server, folder, { blob, resourceName, replyBytes: leastCompressed }, (data) =>
+        zstdDecompressSync(data, { maxOutputLength: largeBlobBytes }),
+      );
+    },
+  },
+];
+
+async function readPlain(server: Server, folder: string): Promise<PreparedWork> {
+  const blob = blobOf(randomBytes(largeBlobBytes));
+  const resourceName = downloadName(blob);
+  return await readOf(server, folder, { blob, resourceName, replyBytes: largeBlobBytes }, (data) => data);
+}
+
+async function readOf(
+  server: Server,
+  folder: string,
+  { blob, resourceName, replyBytes }: { blob: Blob; resourceName: string; replyBytes: number },
+  decoded: (data: Buffer) => Buffer,
+): Promise<PreparedWork> {
+  await withClients(server, (clients) => write(clients, uploadName(blob), blob.data, 1024 ** 2));
+  const load = await h2load(server.url, join(folder, 'request'), {
+    path: '/google.bytestream.ByteStream/Read',
+    request: ReadRequest.encode({ resourceName, readOffset: 0n, readLimit: 0n }).finish(),
+    replyBytes,
+    connections: 4,
+    callsPerConnection: 1,
+  });
+  return {
+    load,
+    async check() {
+      const data = await withClients(server, (clients) => read(clients, resourceName));
+      if (!decoded(data).equals(blob.data)) throw new Error('the bytes are not what was stored');
+    },
+  };
+}
+
+function text(): Buffer {
+  const bytes = Buffer.alloc(largeBlobBytes, randomBytes(lineBytes).toString('base64').slice(0, lineBytes));
+  const changes = randomBytes((largeBlobBytes / lineBytes) * changing);
+  for (let line = 0; line * lineBytes + changing <= bytes.length; line++)
+    changes.copy(bytes, line * lineBytes, line * changing, (line + 1) * changing);
+  return bytes;
+}

@@ -16,6 +16,8 @@ export interface Work {
     /** Peers that do as much for it, where not all do. */
     fastestOf?: readonly string[];
   };
+  /** Whether the servers are reached through TLS of their own. */
+  readonly tls?: boolean;
   /** Peers that have no such call. */
   readonly notBy?: readonly string[];
   /** Has the server store what it takes, looks once whether it answers rightly, and makes what is sent. */

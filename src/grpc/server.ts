@@ -79,8 +79,10 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
 
   function answer(stream: ServerStream): void {
     const { headers } = stream;
-    if (headers['content-type']?.startsWith('application/grpc') !== true)
-      return stream.respond(headerBlock({ ':status': 415 }), true);
+    if (headers['content-type']?.startsWith('application/grpc') !== true) {
+      stream.respond(headerBlock({ ':status': 415 }), true);
+      return stream.closeAfterAnswer();
+    }
     const owner = options.ownerOf(stream);
     const refusal = options.bounds.admit(stream, owner);
     if (refusal !== undefined) return refuse(stream, refusal);

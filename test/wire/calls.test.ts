@@ -98,6 +98,13 @@ void describe('a call', () => {
     assert.deepEqual([end.http, end.status], [415, undefined]);
   });
 
+  test('that is no gRPC is over with that, whatever else its client sends', async () => {
+    const stream = openStream(session, capabilities, { 'content-type': 'text/plain' });
+    stream.resume();
+    await once(stream, 'close');
+    assert.equal(stream.rstCode, 0);
+  });
+
   test('ends with DEADLINE_EXCEEDED when the time that its client gives it is over', async () => {
     const watch = await request(session, '/grpc.health.v1.Health/Watch', framed(new Uint8Array()), {
       'grpc-timeout': '200m',
