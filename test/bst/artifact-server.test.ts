@@ -58,7 +58,7 @@ testWithReference('it ends with 1 where a file cannot be read, as the reference 
 });
 
 testWithReference(
-  '--help names every flag that the reference command has, two of later versions, and one of ours',
+  '--help names every flag that the reference command has, two of later versions, and two of ours',
   async (t) => {
     const folder = await temporaryFolder(t);
     const flags = async (implementation: Implementation): Promise<string[]> => {
@@ -73,7 +73,10 @@ testWithReference(
     };
     const theirs = await flags('reference');
     assert.equal(theirs.length, 8);
-    assert.deepEqual(await flags('weir'), [...theirs, '--durability', '--index-only', '--quota'].sort());
+    assert.deepEqual(
+      await flags('weir'),
+      [...theirs, '--durability', '--index-only', '--quota', '--workers'].sort(),
+    );
   },
 );
 
