@@ -24,6 +24,7 @@ import { unixPrefix } from '../grpc/socket-file.ts';
 import type { ReloadableTls } from '../grpc/tls.ts';
 import { actionCacheService } from './action-cache.ts';
 import { byteStreamService } from './byte-stream.ts';
+import { withBatchReadInOneGo } from './batch-read-response.ts';
 import type { CallContext } from './call-context.ts';
 import { callHooks } from './call-hooks.ts';
 import { ownerOf } from './caller.ts';
@@ -123,7 +124,7 @@ function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallCo
   const methods = [
     ...methodsOf(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer)),
     ...methodsOf(
-      withFewFields(withScannedDigests(ContentAddressableStorageDefinition)),
+      withFewFields(withScannedDigests(withBatchReadInOneGo(ContentAddressableStorageDefinition))),
       contentAddressableStorageService(blobs, trees, chunks, observer),
     ),
     ...methodsOf(

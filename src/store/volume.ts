@@ -130,7 +130,7 @@ export async function openVolume(
     layout,
     leases,
     seen,
-    smallBlobs(options.leaseMs),
+    smallBlobs(options.leaseMs, elapsed),
     space,
     observer,
     options.keepsUploads,
