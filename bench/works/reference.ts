@@ -22,13 +22,12 @@ export const getReference: Work = {
   notBy: ['buildbox-casd', 'bazel-remote', 'bb-storage'],
   async prepare(server, folder) {
     const files = await storedBlobs(server, folders * filesOfEach, 40);
-    const directories = Array.from({ length: folders }, (_, index) => [
-      `folder ${String(index).padStart(3, '0')}`,
+    const directories = Array.from({ length: folders }, (_, index) =>
       directoryBlob(named('file', files.slice(index * filesOfEach, (index + 1) * filesOfEach))),
-    ]) as [string, Blob][];
-    const root = directoryBlob({}, Object.fromEntries(directories));
+    );
+    const root = directoryBlob({}, named('folder', directories));
     await withClients(server, async (clients) => {
-      const blobs = [...directories.map(([, blob]) => blob), root];
+      const blobs = [...directories, root];
       for (let from = 0; from < blobs.length; from += directoriesOfBatch)
         await putBatch(clients, blobs.slice(from, from + directoriesOfBatch));
       await clients.references.updateReference({ instanceName: '', keys: [key], digest: root.digest });
