@@ -56,6 +56,7 @@ export async function runWorker(options: AppOptions, logger: Logger): Promise<vo
         ...leaseOf(options),
         keepsUploads: options.uploadResumeMs > 0,
         isServer: false,
+        onVerified: (blob, file) => link.verified(blob, file),
       },
       clock,
       observer,
@@ -81,6 +82,7 @@ export async function runWorker(options: AppOptions, logger: Logger): Promise<vo
       count: async () => ({ metrics: await metrics.snapshot(), heard: hearing.take() }),
       beginMeasuring: () => space.beginMeasuring(),
       distrust: () => volume.distrustLeases(),
+      learnVerified: (blob, file) => volume.learnVerified(blob, file),
       async stop() {
         await doors?.drain();
         await calls.ended(tidyMs);

@@ -11,6 +11,8 @@ export interface SeenBytes {
   wereRight(name: BlobName, stats: Stats): boolean;
   /** `stats` are those of before it was read. */
   noteRight(name: BlobName, stats: Stats): void;
+  /** Another process of this server has noted that of a file; `identity` is what it was told. */
+  learnRight(name: BlobName, identity: string): void;
   /** Whether this file was read and did not give its hash. Another one of the same name is another matter. */
   wereWrong(name: BlobName, stats: Stats): boolean;
   noteWrong(name: BlobName, stats: Stats): void;
@@ -19,8 +21,14 @@ export interface SeenBytes {
 const rightRemembered = 100_000;
 const wrongRemembered = 10_000;
 
-/** `trustMs`: for how long bytes that were right are right. A disk changes them without a word to anybody. */
-export function seenBytes(trustMs: number): SeenBytes {
+/**
+ * `trustMs`: for how long bytes that were right are right. A disk changes them without a word to anybody. `onRight` hears of what is noted
+ * here, in words for learnRight().
+ */
+export function seenBytes(
+  trustMs: number,
+  onRight: (name: BlobName, identity: string) => void = () => {},
+): SeenBytes {
   const right = new KnownFiles(rightRemembered, trustMs);
   const wrong = new KnownFiles(wrongRemembered);
   return {
@@ -28,7 +36,9 @@ export function seenBytes(trustMs: number): SeenBytes {
     noteRight(name, stats) {
       wrong.forget(name);
       right.add(name, contentIdentity(stats));
+      onRight(name, contentIdentity(stats));
     },
+    learnRight: (name, identity) => right.add(name, identity),
     wereWrong: (name, stats) => wrong.has(name, fileIdentity(stats)),
     noteWrong(name, stats) {
       right.forget(name);

@@ -7,6 +7,7 @@ import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { ChunkStore } from '../core/chunk-store.ts';
 import type { Clock } from '../core/clock.ts';
+import type { BlobName } from '../core/digest.ts';
 import { blobName, emptyDigests } from '../core/digest.ts';
 import type { Logger, Observer } from '../core/observer.ts';
 import { elapsedClock } from '../core/elapsed.ts';
@@ -63,6 +64,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly durability: DurabilityMode;
   /** Left out: this process is a server. False for one of several that together are one, and of which another says so. */
   readonly isServer?: boolean;
+  /** Hears of each large blob whose bytes were compared with its hash, in words for Volume.learnVerified. */
+  readonly onVerified?: (blob: BlobName, file: string) => void;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -83,6 +86,8 @@ export interface Volume {
   readonly cutOff: boolean;
   /** A blob was set aside: what is remembered of leases and trees is not true any more. */
   distrustLeases(): void;
+  /** Another process of this server has compared the bytes of this file with their hash. */
+  learnVerified(blob: BlobName, file: string): void;
   /** Says that this server still runs; asked for once an hour. */
   renewMark(): Promise<void>;
   /** The orderly end of this server. */
@@ -113,7 +118,7 @@ export async function openVolume(
   const elapsed = elapsedClock(clock, () => performance.now());
   const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
   const { coalesceMs } = options;
-  const seen = seenBytes(options.leaseMs);
+  const seen = seenBytes(options.leaseMs, options.onVerified);
   const leases = fileTimeLeases({
     calls,
     layout,
@@ -167,6 +172,7 @@ export async function openVolume(
     clock: filesClock,
     cutOff: mark?.cutOff ?? false,
     distrustLeases: () => leases.distrust(),
+    learnVerified: (blob, file) => seen.learnRight(blob, file),
     renewMark: async () => await mark?.renew(),
     async close() {
       await space.close();

@@ -64,6 +64,9 @@ export function fleet<Report>(parts: FleetParts<Report>): Fleet<Report> {
       answers: parts.answers,
       onCounted: (report) => parts.onCounted(report),
       onDoubted: (blob) => parts.onDoubted(blob),
+      onVerified(telling) {
+        for (const other of workers) if (other !== worker) other.channel.tell(telling);
+      },
       onServing: () => void noteServing(),
       onCannotServe: (reason) => {
         if (hasStarted) logger.error(reason, { worker: worker.id });

@@ -24,6 +24,14 @@ export interface WorkerQuestions {
   measure: { ask: { everything: boolean }; answer: object };
 }
 
+/** A worker has compared the bytes of a large blob with their hash: others need not. */
+export interface VerifiedTelling {
+  readonly kind: 'verified';
+  readonly blob: BlobName;
+  /** What tells its file from what it may become. */
+  readonly file: string;
+}
+
 /** What a worker tells it. `Report`: what it has counted. */
 export type WorkerTelling<Report> =
   | { readonly kind: 'serving'; readonly ports: OpenPorts }
@@ -31,6 +39,7 @@ export type WorkerTelling<Report> =
   | { readonly kind: 'counted'; readonly report: Report }
   /** Nothing new: it only says that it is alive. */
   | { readonly kind: 'alive' }
+  | VerifiedTelling
   | { readonly kind: 'doubted'; readonly blob: BlobName };
 
 /** What the first process asks a worker, and what it is answered. */
@@ -46,5 +55,6 @@ export type FirstTelling =
   | { readonly kind: 'stop' }
   /** A blob was set aside. */
   | { readonly kind: 'quarantined' }
+  | VerifiedTelling
   /** What was begun by beginMeasuring has ended. */
   | { readonly kind: 'measured'; readonly measured: Measured };

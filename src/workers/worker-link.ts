@@ -22,6 +22,8 @@ export interface WorkerDuties<Report> {
   /** Notes where it stands; `done` is told what was measured since. */
   beginMeasuring(): Promise<{ done(measured: Measured): void }>;
   distrust(): void;
+  /** Another worker has verified this. */
+  learnVerified(blob: BlobName, file: string): void;
   /** Lets calls end; the process ends when it resolves. */
   stop(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export interface WorkerLink<Report> extends Pick<Channel<WorkerQuestions, Worker
   /** The end of a worker that cannot be one. Resolves when the reason was sent. */
   cannotServe(reason: string): Promise<void>;
   doubted(blob: BlobName): void;
+  verified(blob: BlobName, file: string): void;
   /** Says what was counted, if that goes quickly, and ends the process with 1. */
   endAfterLastWord(): void;
   /** Says now and again what was counted, when `isNews` says that there is something, and that it is alive. */
@@ -82,6 +85,8 @@ export function workerLink<Report>(duties: () => WorkerDuties<Report> | undefine
           return void stop();
         case 'quarantined':
           return duties()?.distrust();
+        case 'verified':
+          return duties()?.learnVerified(told.blob, told.file);
         case 'measured':
           measuring?.done(told.measured);
           measuring = undefined;
@@ -103,6 +108,7 @@ export function workerLink<Report>(duties: () => WorkerDuties<Report> | undefine
     serving: (ports) => void tell({ kind: 'serving', ports }),
     cannotServe: (reason) => tell({ kind: 'cannot-serve', reason }),
     doubted: (blob) => void tell({ kind: 'doubted', blob }),
+    verified: (blob, file) => void tell({ kind: 'verified', blob, file }),
     endAfterLastWord() {
       setTimeout(() => process.exit(1), lastWordMs);
       void tellCounted().finally(() => process.exit(1));

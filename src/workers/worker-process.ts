@@ -1,7 +1,14 @@
 import cluster from 'node:cluster';
 import type { BlobName } from '../core/digest.ts';
 import { type Channel, channel, type ChannelEnd, type Letter } from './channel.ts';
-import type { FirstQuestions, FirstTelling, OpenPorts, WorkerQuestions, WorkerTelling } from './messages.ts';
+import type {
+  FirstQuestions,
+  FirstTelling,
+  OpenPorts,
+  VerifiedTelling,
+  WorkerQuestions,
+  WorkerTelling,
+} from './messages.ts';
 import { whenEnded } from './worker-end.ts';
 
 /** What becomes of a worker. */
@@ -11,6 +18,7 @@ export interface WorkerEvents<Report> {
   onCannotServe(reason: string): void;
   onCounted(report: Report): void;
   onDoubted(blob: BlobName): void;
+  onVerified(telling: VerifiedTelling): void;
   /** Nothing comes from it any more. */
   onEnded(end: { code: number | null; signal: string | null }): void;
 }
@@ -67,6 +75,8 @@ export function startWorkerProcess<Report>(events: WorkerEvents<Report>): Worker
           return counted(told.report);
         case 'doubted':
           return events.onDoubted(told.blob);
+        case 'verified':
+          return events.onVerified(told);
         case 'alive':
       }
     },

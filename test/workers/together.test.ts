@@ -3,10 +3,12 @@ import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { startArtifactServer } from '../support/bst-artifact-server.ts';
 import { authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
+import { ask } from '../support/http-cache.ts';
 import { childrenOf } from '../support/process-figures.ts';
 import { scraped } from '../support/scraped.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
@@ -55,6 +57,27 @@ describe('workers', () => {
         ),
         [],
       );
+  });
+
+  test('tell each other which large blobs they have compared with their hash', async (t) => {
+    const weir = await startTwoWorkers(t, { tcp: false, http: true });
+    const [client] = manyClients(t, weir.pushAddress, 1);
+    assert.ok(client !== undefined);
+    const question = {
+      socketPath: join(weir.socketsDir, 'pull-http.sock'),
+      headers: { 'x-weir-accel': '/volume/' },
+    };
+    const isHandedOver = async ({ digest }: Blob) =>
+      (await ask('GET', `http://weir/cas/${digest.hash}`, question)).headers['x-accel-redirect'] !==
+      undefined;
+    // Connections go to workers in turn: the first one reads the blob, and the next one has only heard of that.
+    await eventually(async () => {
+      const blob = randomBlob(3_000_000);
+      await write(client, uploadName(blob), blob.data);
+      assert.equal(await isHandedOver(blob), false);
+      await sleep(200);
+      return (await isHandedOver(blob)) && (await isHandedOver(blob));
+    });
   });
 
   test('make room together, by the one janitor of the first process', async (t) => {
