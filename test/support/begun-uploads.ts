@@ -63,7 +63,12 @@ export async function beginUploads(
     }
   });
   const over = Promise.allSettled(calls);
-  await eventually(async () => (await filesWith(join(volume, 'tmp'), firstBytes)) >= blobs.length);
+  try {
+    await eventually(async () => (await filesWith(join(volume, 'tmp'), firstBytes)) >= blobs.length);
+  } catch (error) {
+    leaving.abort();
+    throw error;
+  }
   return {
     ended: () => ended,
     async finish() {

@@ -122,7 +122,7 @@ describe('a worker that ends', () => {
   test('again and again as soon as it starts makes the server end, with a sentence', async (t) => {
     const weir = await startTwoWorkers(t);
     const killing = setInterval(() => {
-      for (const pid of childrenOf(weir.pid)) process.kill(pid, 'SIGKILL');
+      for (const pid of childrenOf(weir.pid)) killIfThere(pid);
     }, 5);
     t.after(() => clearInterval(killing));
     await eventually(() => weir.output().includes('"stopped"'));
@@ -179,5 +179,14 @@ function isAlive(pid: number): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended since it was listed.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
