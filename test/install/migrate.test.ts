@@ -33,6 +33,8 @@ artifacts() { (
 pushes() { artifacts push build Pushed $*; }
 pulls() { artifacts pull pull Pulled $*; }
 listens() { timeout 120 bash -c 'until (: < /dev/tcp/localhost/11001 && : < /dev/tcp/localhost/11002) 2> /dev/null; do sleep 0.2; done'; }
+# The proxy listens before Weir does; Weir's operations port is the last to open.
+serves() { listens; timeout 120 bash -c 'until (: < /dev/tcp/localhost/11080) 2> /dev/null; do sleep 0.2; done'; }
 stop() { kill $(jobs -p); wait; }
 `;
 
@@ -59,7 +61,7 @@ testWith(
       'stop',
       migrate('By hand').join('\n'),
       installCommands('By hand'),
-      'listens; pulls one.bst two.bst; pushes three.bst',
+      'serves; pulls one.bst two.bst; pushes three.bst',
       'stop',
       leadBack,
       startDaemons,
