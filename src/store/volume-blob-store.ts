@@ -85,8 +85,6 @@ export function volumeBlobStore(
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
     const name = blobName(digest);
-    const justSeen = small.justSeen(name);
-    if (justSeen?.length === digest.sizeBytes) return justSeen;
     try {
       const stats = small.has(name) ? await calls.stat(layout.blob(name)) : undefined;
       const kept = stats?.size === digest.sizeBytes ? small.bytes(name, stats) : undefined;

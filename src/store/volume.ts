@@ -135,7 +135,7 @@ export async function openVolume(
     layout,
     leases,
     seen,
-    smallBlobs(options.leaseMs, elapsed),
+    smallBlobs(options.leaseMs),
     space,
     observer,
     options.keepsUploads,
