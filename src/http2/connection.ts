@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net';
 import { type FrameHeader, FrameReader, type FrameUser } from './frame-reader.ts';
+import { expectLength, wrongStream } from './frame-checks.ts';
 import { Goodbye } from './goodbye.ts';
 import { type HeaderBlock, HeaderBlocks } from './header-block.ts';
 import { HeaderDecoder } from './header-decoder.ts';
-import { connectionWindow, maxConcurrentStreams, maxFrameSize, maxHeaderListSize } from './limits.ts';
+import { maxConcurrentStreams, maxFrameSize, maxHeaderListSize } from './limits.ts';
+import { IncomingData } from './incoming-data.ts';
 import { nuisanceCount } from './nuisances.ts';
 import { Output } from './output.ts';
 import { answerInOtherProtocol } from './other-protocols.ts';
 import { peerSettings } from './peer-settings.ts';
 import {
   ConnectionError,
-  defaultWindow,
   errorCode,
   type ErrorCode,
   flag,
@@ -18,7 +19,6 @@ import {
   maxWindow,
   setting,
 } from './protocol.ts';
-import { ReceiveWindow } from './receive-window.ts';
 import { areTrailers, requestHeaders } from './request-headers.ts';
 import { Sender } from './sender.ts';
 import { ServerStream } from './server-stream.ts';
@@ -51,15 +51,12 @@ export class Connection implements FrameUser {
   readonly #sender: Sender;
   readonly #goodbye: Goodbye;
   readonly #isNuisance = nuisanceCount();
-  #receiveWindow: ReceiveWindow | undefined;
+  /** Set when the client has begun. */
+  #incoming: IncomingData | undefined;
   #lastStreamId = 0;
   #hasSettings = false;
   #isClosed = false;
   #onPong: (() => void) | undefined;
-  /** Where the data goes that is coming, how long its frame is, and how much of that was data. */
-  #dataStream: ServerStream | undefined;
-  #dataHeader: FrameHeader | undefined;
-  #dataBytes = 0;
 
   constructor(socket: Socket, user: ConnectionUser) {
     this.socket = socket;
@@ -144,9 +141,7 @@ export class Connection implements FrameUser {
       [setting.maxFrameSize, maxFrameSize],
       [setting.maxHeaderListSize, maxHeaderListSize],
     ]);
-    this.#receiveWindow = new ReceiveWindow(connectionWindow, defaultWindow, (bytes) =>
-      this.#output.windowUpdate(0, bytes),
-    );
+    this.#incoming = new IncomingData((bytes) => this.#output.windowUpdate(0, bytes));
   }
 
   frame(header: FrameHeader, payload: Buffer): void {
@@ -190,36 +185,16 @@ export class Connection implements FrameUser {
     if (!this.#hasSettings)
       throw new ConnectionError(errorCode.protocolError, 'the first frame has no settings');
     const stream = this.#streamOf(header);
-    if (this.#receiveWindow?.receive(length) === false)
-      throw new ConnectionError(
-        errorCode.flowControlError,
-        'more data than the window of the connection takes',
-      );
-    this.#receiveWindow?.consumed(length);
     if (length === 0 && (flags & flag.endStream) === 0) this.#nuisance();
-    this.#dataHeader = header;
-    this.#dataBytes = 0;
-    this.#dataStream = stream;
-    if (stream === undefined) return;
-    if (stream.hasRequestEnded) this.#refuseData(stream, errorCode.streamClosed);
-    else if (!stream.receive(length)) this.#refuseData(stream, errorCode.flowControlError);
+    this.#incoming?.begins(header, stream);
   }
 
   data(chunk: Buffer): void {
-    this.#dataBytes += chunk.length;
-    this.#dataStream?.received(chunk);
+    this.#incoming?.data(chunk);
   }
 
   dataEnds(): void {
-    const { length, flags } = this.#dataHeader ?? { length: 0, flags: 0 };
-    this.#dataStream?.consumed(length - this.#dataBytes);
-    if ((flags & flag.endStream) !== 0) this.#dataStream?.requestEnded();
-    this.#dataStream = undefined;
-  }
-
-  #refuseData(stream: ServerStream, code: ErrorCode): void {
-    stream.reset(code);
-    this.#dataStream = undefined;
+    this.#incoming?.ends();
   }
 
   #read(chunk: Buffer): void {
@@ -337,16 +312,4 @@ export class Connection implements FrameUser {
     this.#goodbye.stop();
     for (const stream of this.#streams.values()) stream.closed();
   }
-}
-
-function wrongStream({ type, streamId }: FrameHeader): ConnectionError {
-  return new ConnectionError(
-    errorCode.protocolError,
-    `a frame of type ${type} may not be in stream ${streamId}`,
-  );
-}
-
-function expectLength({ type, length }: FrameHeader, wanted: number): void {
-  if (length !== wanted)
-    throw new ConnectionError(errorCode.frameSizeError, `a frame of type ${type} has ${length} bytes`);
 }

@@ -1,6 +1,6 @@
 // What may not be sent: a connection or a stream ends, and says why.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import {
   call,
@@ -15,27 +15,16 @@ import {
   headersOf,
   literal,
   maxWindow,
-  RawClient,
   setting,
   settingsFrame,
   uint32,
 } from '../support/raw-http2.ts';
-import { startWeir, type Weir } from '../support/weir.ts';
+import { rawServer } from '../support/raw-server.ts';
 
 const { ack, endHeaders, endStream, none, padded } = flag;
 const nothing = new Uint8Array();
 
-let weir: Weir;
-before(async () => {
-  weir = await startWeir({ tcp: true });
-});
-after(async () => {
-  await weir.stop();
-});
-
-function connect(): RawClient {
-  return new RawClient(weir.pushAddress);
-}
+const { connect } = rawServer();
 
 const open = headersOf(1);
 

@@ -1,7 +1,7 @@
 // Requests as RFC 9113 and RFC 7541 let them be, at the socket: what clients' libraries never do, and what they all do.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { request, sessionTo, socketTo } from '../support/fuzz-frames.ts';
 import {
   call,
@@ -13,25 +13,14 @@ import {
   frameType,
   greeting,
   literal,
-  RawClient,
   uint32,
 } from '../support/raw-http2.ts';
-import { startWeir, type Weir } from '../support/weir.ts';
+import { rawServer } from '../support/raw-server.ts';
 
 const { endHeaders, endStream, none, padded, priority } = flag;
 const nothing = new Uint8Array();
 
-let weir: Weir;
-before(async () => {
-  weir = await startWeir({ tcp: true });
-});
-after(async () => {
-  await weir.stop();
-});
-
-function connect(): RawClient {
-  return new RawClient(weir.pushAddress);
-}
+const { address, connect } = rawServer();
 
 void describe('A request is understood', () => {
   test('whatever pieces its bytes come in', async () => {
@@ -91,7 +80,7 @@ void describe('A request is understood', () => {
   });
 
   test('whichever byte its path has, in Huffman code', async () => {
-    const session = await sessionTo(weir.pushAddress);
+    const session = await sessionTo(address());
     for (let byte = 0x21; byte <= 0xff; byte++) {
       if (byte === 0x7f) continue;
       // So long and so common otherwise that the client has a reason to encode it.
@@ -103,7 +92,7 @@ void describe('A request is understood', () => {
   });
 
   test('however many headers its client wants to be remembered', async () => {
-    const session = await sessionTo(weir.pushAddress);
+    const session = await sessionTo(address());
     for (let round = 0; round < 300; round++) {
       const path = `/service.${round % 7}/Method${round % 50}`;
       const more = { 'x-some': `${'v'.repeat((round * 37) % 900)}${round % 11}`, [`x-${round % 40}`]: 'w' };
@@ -138,7 +127,7 @@ void describe('A client is told', () => {
   });
 
   test('what this port speaks, when it speaks HTTP/1', async () => {
-    const socket = socketTo(weir.pushAddress);
+    const socket = socketTo(address());
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.write('GET / HTTP/1.1\r\nHost: weir\r\n\r\n');

@@ -1,6 +1,6 @@
 // How much goes over a connection at once, in both directions.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { ReadRequest, ReadResponse, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { eventually } from '../support/eventually.ts';
 import { framed } from '../support/fuzz-frames.ts';
@@ -12,29 +12,19 @@ import {
   frameType,
   greeting,
   headersOf,
-  RawClient,
+  type RawClient,
   setting,
   settingsFrame,
   uint32,
 } from '../support/raw-http2.ts';
-import { startWeir, type Weir } from '../support/weir.ts';
+import { rawServer } from '../support/raw-server.ts';
 import { clientsAt, downloadName, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';
 
 const { ack, endHeaders, endStream, none } = flag;
 const nothing = new Uint8Array();
 const byteStream = '/google.bytestream.ByteStream';
 
-let weir: Weir;
-before(async () => {
-  weir = await startWeir({ tcp: true });
-});
-after(async () => {
-  await weir.stop();
-});
-
-function connect(): RawClient {
-  return new RawClient(weir.pushAddress);
-}
+const { address, connect } = rawServer();
 
 void describe('Windows', () => {
   const blob = randomBlob(100_000);
@@ -52,7 +42,7 @@ void describe('Windows', () => {
       .reduce((sum, { payload }) => sum + payload.length, 0);
 
   before(async () => {
-    const clients = clientsAt(weir.pushAddress);
+    const clients = clientsAt(address());
     await putBatch(clients, [blob]);
     clients.close();
   });
@@ -92,7 +82,7 @@ void describe('Windows', () => {
 
   test('let a large blob through in any steps, and each byte of it is right', async () => {
     const large = randomBlob(12_000_000);
-    const clients = clientsAt(weir.pushAddress);
+    const clients = clientsAt(address());
     await write(clients, uploadName(large), large.data);
     clients.close();
     const client = connect();
