@@ -1,4 +1,4 @@
-import type { Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import {
@@ -12,6 +12,7 @@ import {
 } from 'node:zlib';
 import { CacheError } from './cache-error.ts';
 import { slots } from './slots.ts';
+import { zstdFrames } from './zstd-frames.ts';
 
 /**
  * A decoder keeps as much of the past as the sender says that it must, up to 2^23 bytes: what RFC 8878
@@ -32,26 +33,39 @@ const pooledCompress = promisify<Uint8Array, object, Buffer>(zstdCompress);
 const pooledDecompress = promisify<Uint8Array, object, Buffer>(zstdDecompress);
 
 /** Compressed pieces of a stream of bytes. What the source throws is thrown, and the compressed stream then has no end. */
-export function zstdCompressed(
+export async function* zstdCompressed(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  return through(source, () => createZstdCompress({ ...encoding, chunkSize }), signal);
+  const release = await streams.take(signal);
+  try {
+    const transform = createZstdCompress({ ...encoding, chunkSize });
+    const pumping = pipeline(source, transform);
+    // Its failure is the transform's too, and is thrown there.
+    pumping.catch(() => {});
+    yield* transform as AsyncIterable<Uint8Array>;
+    await pumping;
+  } finally {
+    release();
+  }
 }
 
 /**
- * The bytes of a compressed stream, as many as it may give: the consumer stops when they are too many, and
- * no more than a piece is ever held. Throws 'digest-mismatch' when it is no zstd stream, or asks for a
- * larger window than is given to it.
+ * The bytes of a compressed stream, of one frame or of several (RFC 8878, 3.1), as many as it may give: the consumer stops when they
+ * are too many, and no more than a piece is ever held. Throws 'digest-mismatch' when it is no zstd stream, or asks for a larger window
+ * than is given to it.
  */
 export async function* zstdDecompressed(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const release = await streams.take(signal);
   try {
-    yield* through(source, () => createZstdDecompress({ ...decoding, chunkSize }), signal);
+    yield* zstdFrames(source, () => createZstdDecompress({ ...decoding, chunkSize }));
   } catch (error) {
     throw asMismatch(error);
+  } finally {
+    release();
   }
 }
 
@@ -66,43 +80,36 @@ export async function zstdWhole(bytes: Uint8Array): Promise<Uint8Array | undefin
 export async function unzstdWhole(compressed: Uint8Array, expectedBytes: number): Promise<Uint8Array> {
   const options = { ...decoding, maxOutputLength: expectedBytes + 1 };
   try {
-    return expectedBytes > atOnceUpTo
-      ? await pooledDecompress(compressed, options)
-      : zstdDecompressSync(compressed, options);
+    const bytes =
+      expectedBytes > atOnceUpTo
+        ? await pooledDecompress(compressed, options)
+        : zstdDecompressSync(compressed, options);
+    // Those stop behind the first frame.
+    return bytes.length < expectedBytes ? await allFrames(compressed, expectedBytes) : bytes;
   } catch (error) {
-    if (codeOf(error) !== 'ERR_BUFFER_TOO_LARGE') throw asMismatch(error);
-    throw new CacheError(
-      'digest-mismatch',
-      `more than the ${expectedBytes} bytes that the digest announces were sent; nothing was stored`,
-    );
+    throw codeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooMany(expectedBytes) : asMismatch(error);
   }
 }
 
-async function* through(
-  source: AsyncIterable<Uint8Array>,
-  make: () => Transform,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const release = await streams.take(signal);
-  try {
-    const transform = make();
-    const pumping = pipeline(source, transform);
-    // Its failure is the transform's too, and is thrown there.
-    pumping.catch(() => {});
-    yield* transform as AsyncIterable<Uint8Array>;
-    await pumping;
-  } finally {
-    release();
+async function allFrames(compressed: Uint8Array, expectedBytes: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of zstdDecompressed(Readable.from([compressed], { objectMode: true }))) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > expectedBytes) throw tooMany(expectedBytes);
   }
+  return Buffer.concat(pieces);
+}
+
+function tooMany(expectedBytes: number): CacheError {
+  return new CacheError(
+    'digest-mismatch',
+    `more than the ${expectedBytes} bytes that the digest announces were sent; nothing was stored`,
+  );
 }
 
 function asMismatch(error: unknown): unknown {
-  // The decoder was done before its input was.
-  if (codeOf(error) === 'ERR_STREAM_PREMATURE_CLOSE')
-    return new CacheError(
-      'digest-mismatch',
-      'the bytes sent go on behind the end of their zstd frame; send one frame; nothing was stored',
-    );
   if (!codeOf(error).startsWith('ZSTD_')) return error;
   return new CacheError(
     'digest-mismatch',

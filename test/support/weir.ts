@@ -80,6 +80,7 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
   process.once('exit', endWithUs);
   child.once('exit', () => process.off('exit', endWithUs));
   const output = collected(child);
+  failIfCrashed(child, output);
   const serving = await firstServingLine(child, output);
   const address = (role: 'pull' | 'push') =>
     tcp ? `127.0.0.1:${serving.ports[role]}` : `unix:${join(socketsDir, `${role}.sock`)}`;
@@ -110,6 +111,17 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
     },
     kill: (signal = 'SIGKILL') => end(signal),
   };
+}
+
+/** Fails the test: one that only sees its calls fail, or does not look at how the server ends, would not tell. */
+function failIfCrashed(child: ChildProcess, output: () => string): void {
+  child.once('exit', (code, signal) => {
+    const wasServing = output().includes('"message":"serving"');
+    if (!wasServing || code === 0 || signal === 'SIGTERM' || signal === 'SIGKILL') return;
+    throw new Error(
+      `weir serve ended with ${signal ?? `code ${code}`}; the last of its log:\n${output().slice(-5000)}`,
+    );
+  });
 }
 
 interface Serving {

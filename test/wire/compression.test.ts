@@ -188,6 +188,21 @@ void describe('zstd', () => {
     assert.doesNotMatch(site.weir.output(), /"level":"error"/);
   });
 
+  void test('takes bytes of several frames, wherever the messages are cut', async () => {
+    for (const chunk of [1, 70, 600, 1000, 1_000_000]) {
+      const blob = mixedBlob(3000);
+      const parts = [blob.data.subarray(0, 1700), blob.data.subarray(1700, 1700), blob.data.subarray(1700)];
+      const frames = Buffer.concat(parts.map((part) => zstdCompressSync(part)));
+      await write(site.push, zstdUpload(blob), frames, chunk);
+      assert.deepEqual(await read(site.pull, downloadName(blob)), Buffer.from(blob.data));
+      const other = mixedBlob(3000);
+      const halves = [other.data.subarray(0, 1500), other.data.subarray(1500)];
+      const status = await batchUpdate(other, Buffer.concat(halves.map((half) => zstdCompressSync(half))));
+      assert.equal(status?.code, 0, status?.message);
+      assert.deepEqual(await read(site.pull, downloadName(other)), Buffer.from(other.data));
+    }
+  });
+
   void test('takes bytes with a window of 8 MiB', async () => {
     const blob = mixedBlob(200_000);
     assert.equal((await batchUpdate(blob, await withWindow(blob.data, 23)))?.code, 0);
