@@ -14,13 +14,18 @@ export function callPace(
   call: Pick<ServerCall, 'receivedBytes' | 'flushes' | 'unsentBytes' | 'isClientsTurn'>,
 ): (now: number) => Pace {
   let [receivedBytes, flushes, unsentBytes] = [0, 0, 0];
-  let [stillSince, pacedReceived, pacedAt] = [0, 0, 0];
+  let pacedReceived = 0;
+  // Counted from the first look: the call may have begun at any time.
+  let stillSince: number | undefined;
+  let pacedAt: number | undefined;
   return (now) => {
     const hasMoved =
       call.receivedBytes !== receivedBytes || call.flushes !== flushes || call.unsentBytes !== unsentBytes;
     ({ receivedBytes, flushes, unsentBytes } = call);
     const isTheirs = call.isClientsTurn;
     if (!isTheirs || hasMoved) stillSince = now;
+    stillSince ??= now;
+    pacedAt ??= now;
     if (!isTheirs || receivedBytes - pacedReceived >= pacedBytes) {
       pacedReceived = receivedBytes;
       pacedAt = now;

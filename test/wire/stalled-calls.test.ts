@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { readdir, readlink } from 'node:fs/promises';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ReadRequest, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { eventually } from '../support/eventually.ts';
 import { framed, openStream, request, sessionTo } from '../support/fuzz-frames.ts';
+import { scraped } from '../support/scraped.ts';
 import { startWeir, type Weir } from '../support/weir.ts';
 import {
   type Blob,
@@ -18,6 +20,7 @@ import {
   write,
 } from '../support/wire.ts';
 
+const idleSeconds = 4;
 const MiB = 1024 * 1024;
 const byteStream = '/google.bytestream.ByteStream';
 const [aborted, resourceExhausted, unavailable] = ['10', 8, 14];
@@ -29,7 +32,10 @@ describe('A call whose client does nothing', () => {
   let push: Clients;
 
   before(async () => {
-    weir = await startWeir({ tcp: true, env: { STREAM_IDLE_SECONDS: '4', CONNECTION_IDLE_SECONDS: '4' } });
+    weir = await startWeir({
+      tcp: true,
+      env: { STREAM_IDLE_SECONDS: `${idleSeconds}`, CONNECTION_IDLE_SECONDS: `${idleSeconds}` },
+    });
     push = clientsAt(weir.pushAddress);
   });
 
@@ -84,6 +90,23 @@ describe('A call whose client does nothing', () => {
     });
     await once(idle, 'close');
     assert.equal(code, 0);
+  });
+
+  test('has its time from its own beginning, however long the server has been up', async () => {
+    const begun = await scraped(weir.opsUrl, 'process_start_time_seconds');
+    await eventually(() => Date.now() / 1000 - begun > 2 * idleSeconds);
+    const blob = randomBlob(1000);
+    const session = await sessionTo(weir.pushAddress);
+    const stream = openStream(session, `${byteStream}/Write`);
+    const answered = headersOf(stream);
+    const closed = once(stream, 'close');
+    // Such calls are looked for once a second.
+    await sleep(1500);
+    stream.end(framed(writeMessage(uploadName(blob), blob, 0, 1000)));
+    assert.equal((await answered)['grpc-status'], undefined);
+    await closed;
+    assert.deepEqual(await read(push, downloadName(blob)), Buffer.from(blob.data));
+    session.destroy();
   });
 
   test('leaves alone one whose client waits for the server', async () => {
