@@ -1,4 +1,5 @@
 import type { BlobName, Digest } from './digest.ts';
+import type { PackedDigests } from './packed-digests.ts';
 
 /** Why a blob is doubted: its size on disk is not the one asked for, or its bytes do not give its hash. */
 export type Doubt = 'wrong-size' | 'wrong-bytes' | 'unreadable';
@@ -11,6 +12,12 @@ export interface BlobStore {
    * nothing is ever removed by asking.
    */
   findMissing(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
+
+  /** The same for many as a request has them, at least one; and how many were asked for, each counted once. */
+  findMissingPacked(
+    digests: PackedDigests,
+    signal?: AbortSignal,
+  ): Promise<{ readonly asked: number; readonly missing: readonly Digest[] }>;
 
   /**
    * The whole blob, its bytes verified against the hash. For blobs that fit in memory.

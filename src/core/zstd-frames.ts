@@ -30,16 +30,12 @@ async function feed(
   pieces: AsyncIterator<Uint8Array>,
 ): Promise<Uint8Array | undefined> {
   let given = 0;
-  let hasEnded = false;
-  let proceed: (() => void) | undefined;
-  const end = () => {
-    hasEnded = true;
-    proceed?.();
-  };
-  decoder.once('end', end).once('close', end);
+  let proceed = () => {};
+  const hasEnded = () => proceed();
+  decoder.once('end', hasEnded).once('close', hasEnded);
   try {
     let piece = first ?? (await nextOf(pieces));
-    while (piece !== undefined && !hasEnded) {
+    while (piece !== undefined && !decoder.destroyed) {
       given += piece.length;
       const written = new Promise<void>((resolve) => {
         proceed = resolve;

@@ -4,6 +4,7 @@ import type { ChunkStore } from '../core/chunk-store.ts';
 import { type Digest, distinctDigests, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
+import { packedDigests } from '../core/packed-digests.ts';
 import { expectMayUpload } from '../core/push-permissions.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { unzstdWhole, zstdWhole } from '../core/zstd.ts';
@@ -13,6 +14,7 @@ import {
   type BatchUpdateBlobsResponse_Response,
   Compressor_Value,
   type ContentAddressableStorageDefinition,
+  type FindMissingBlobsRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { Handlers } from '../grpc/service.ts';
@@ -21,6 +23,7 @@ import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
+import { scannedRows } from './scanned-digests.ts';
 import { spliceBlob, splitBlob } from './split-splice.ts';
 import { statusOf } from './status.ts';
 
@@ -72,12 +75,22 @@ export function contentAddressableStorageService(
     }
   }
 
+  async function findMissing(
+    request: FindMissingBlobsRequest,
+    digestFunction: DigestFunction | undefined,
+    signal: AbortSignal,
+  ): Promise<{ asked: number; missing: readonly Digest[] }> {
+    const rows = scannedRows(request);
+    if (rows !== undefined) return await blobs.findMissingPacked(packedDigests(rows, digestFunction), signal);
+    const asked = distinctDigests(request.blobDigests.map((digest) => parseDigest(digest, digestFunction)));
+    return { asked: asked.length, missing: await blobs.findMissing(asked, signal) };
+  }
+
   return {
     async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
-      const asked = distinctDigests(request.blobDigests.map((digest) => parseDigest(digest, digestFunction)));
-      const missing = await blobs.findMissing(asked, signal);
-      observer.lookedUp('blob', caller.tool, asked.length - missing.length, missing.length);
+      const { asked, missing } = await findMissing(request, digestFunction, signal);
+      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
       return { missingBlobDigests: missing.map(digestMessage) };
     },
 

@@ -1,17 +1,27 @@
 import type { UncheckedDigest } from '../core/digest.ts';
+import { type DigestRows, headBytes } from '../core/packed-digests.ts';
 import type {
   ContentAddressableStorageDefinition,
   Digest,
+  FindMissingBlobsRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
 /** Field 2 of the requests that ask for many digests, and the fields of a Digest, as all clients write them. */
 const [digestsTag, hashTag, sizeTag] = [0x12, 0x0a, 0x10];
 /** Sizes of at most so many bytes are no longer than a number can be, exactly. */
 const mostSizeBytes = 7;
-/** 1 for the bytes that lower-case hex has. */
-const lowerHex = Uint8Array.from({ length: 256 }, (_, byte) =>
-  /[0-9a-f]/.test(String.fromCharCode(byte)) ? 1 : 0,
+/** Of a digest, its tag and its length: fewer, and rows could be more than there is room for. */
+const leastRowBytes = 2 + 2 + 2 * headBytes;
+/** What each byte says in lower-case hex; -1 for those that it has not. */
+const digits = Int8Array.from({ length: 256 }, (_, byte) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(byte)),
 );
+const rowsOf = Symbol('the digests of a request, in rows');
+
+/** A request whose digests stand in rows, if they are written as clients write them; `blobDigests` has none then. */
+interface WithRows {
+  [rowsOf]?: DigestRows;
+}
 
 /**
  * The same service, whose requests for many digests are read in one go where they are written as clients write them. The generated code, which
@@ -21,6 +31,9 @@ export function withScannedDigests(
   definition: ContentAddressableStorageDefinition,
 ): ContentAddressableStorageDefinition {
   const { findMissingBlobs, batchReadBlobs } = definition.methods;
+  const inRows = (request: FindMissingBlobsRequest, rows: DigestRows): void => {
+    (request as WithRows)[rowsOf] = rows;
+  };
   return {
     ...definition,
     methods: {
@@ -29,63 +42,93 @@ export function withScannedDigests(
         ...findMissingBlobs,
         requestType: {
           ...findMissingBlobs.requestType,
-          decode: scanning(findMissingBlobs.requestType, (request) => request.blobDigests),
+          decode: scanning(findMissingBlobs.requestType, (request) => request.blobDigests, inRows),
         },
       },
       batchReadBlobs: {
         ...batchReadBlobs,
         requestType: {
           ...batchReadBlobs.requestType,
-          decode: scanning(batchReadBlobs.requestType, (request) => request.digests),
+          decode: scanning(
+            batchReadBlobs.requestType,
+            (request) => request.digests,
+            (request, rows) => request.digests.push(...digestsOf(rows)),
+          ),
         },
       },
     },
   };
 }
 
-function scanning<T>(type: { decode(bytes: Uint8Array): T }, digestsOf: (request: T) => Digest[]) {
+/** The rows of a request for many digests; undefined where `blobDigests` has them. */
+export function scannedRows(request: FindMissingBlobsRequest): DigestRows | undefined {
+  return (request as WithRows)[rowsOf];
+}
+
+/** An object for each. */
+export function* digestsOf(rows: DigestRows): Generator<Digest & UncheckedDigest> {
+  for (let index = 0; index < rows.length; index++)
+    yield { hash: rows.hash(index), sizeBytes: BigInt(rows.sizes[index] ?? 0), isLowerHex: true };
+}
+
+function scanning<T>(
+  type: { decode(bytes: Uint8Array): T },
+  digestsIn: (request: T) => Digest[],
+  take: (request: T, rows: DigestRows) => void,
+) {
   return (input: Parameters<typeof type.decode>[0]): T => {
     const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
     const begin = bytes[0] === 0x0a && (bytes[1] ?? 0) < 0x80 ? 2 + (bytes[1] ?? 0) : 0;
-    const digests: Digest[] = [];
-    const end = scan(bytes, begin, digests);
-    // What is not in that row is for the generated code, which gets digests too if there are more: all of them then, in their order.
+    const { rows, end } = scan(bytes, begin);
+    if (rows.length === 0) return type.decode(input);
+    // What is not in these rows is for the generated code, which gets all if there are digests among it, in their order.
     const request = type.decode(Buffer.concat([bytes.subarray(0, begin), bytes.subarray(end)]));
-    const others = digestsOf(request);
-    if (others.length > 0) return type.decode(input);
-    for (const digest of digests) others.push(digest);
+    if (digestsIn(request).length > 0) return type.decode(input);
+    take(request, rows);
     return request;
   };
 }
 
 /** Reads digests from there on, and says where something else begins. */
-function scan(bytes: Buffer, begin: number, digests: Digest[]): number {
+function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
+  const hashLength = bytes[begin + 3] ?? 0;
+  const heads = new Uint8Array(Math.floor((bytes.length - begin) / leastRowBytes) * headBytes);
+  const hashesAt: number[] = [];
+  const sizes: number[] = [];
   let at = begin;
   while (bytes[at] === digestsTag) {
     const end = at + 2 + (bytes[at + 1] ?? 0);
-    const hashLength = bytes[at + 3] ?? 0;
     const hashEnd = at + 4 + hashLength;
     // A length of more than 127 has a second byte.
     if ((bytes[at + 1] ?? 0) > 0x7f || hashLength > 0x7f || end > bytes.length) break;
-    if (bytes[at + 2] !== hashTag || hashEnd > end) break;
+    if (hashLength < 2 * headBytes) break;
+    if (bytes[at + 2] !== hashTag || bytes[at + 3] !== hashLength || hashEnd > end) break;
     const size = hashEnd === end ? 0 : sizeAt(bytes, hashEnd, end);
     if (size === undefined) break;
-    if (!isLowerHex(bytes, at + 4, hashEnd)) break;
-    const digest: Digest & UncheckedDigest = {
-      hash: bytes.toString('latin1', at + 4, hashEnd),
-      sizeBytes: BigInt(size),
-      isLowerHex: true,
-    };
-    digests.push(digest);
+    if (!takeHash(bytes, at + 4, hashEnd, heads, sizes.length * headBytes)) break;
+    hashesAt.push(at + 4);
+    sizes.push(size);
     at = end;
   }
-  return at;
+  const hash = (index: number): string => {
+    const hashAt = hashesAt[index] ?? 0;
+    return bytes.toString('latin1', hashAt, hashAt + hashLength);
+  };
+  return { rows: { length: sizes.length, heads, sizes, hash }, end: at };
 }
 
-function isLowerHex(bytes: Buffer, begin: number, end: number): boolean {
-  let isHex = 1;
-  for (let at = begin; at < end; at++) isHex &= lowerHex[bytes[at] ?? 0] ?? 0;
-  return isHex === 1;
+/** Whether it is lower-case hex; its first bytes go to `heads`. */
+function takeHash(bytes: Buffer, begin: number, end: number, heads: Uint8Array, headAt: number): boolean {
+  // Less than nothing as soon as one of them is.
+  let all = 0;
+  let at = begin;
+  for (let to = headAt; to < headAt + headBytes; to++, at += 2) {
+    const byte = ((digits[bytes[at] ?? 0] ?? -1) << 4) | (digits[bytes[at + 1] ?? 0] ?? -1);
+    all |= byte;
+    heads[to] = byte;
+  }
+  for (; at < end; at++) all |= digits[bytes[at] ?? 0] ?? -1;
+  return all >= 0;
 }
 
 /** The size that fills the rest of a digest; undefined where something else does. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestFunctions } from '../core/digest-function.ts';
+import { headBytes, type PackedDigests } from '../core/packed-digests.ts';
 
 /**
  * What this process has promised lately. A blob that it has seen leased for a while need not be looked at again in
@@ -12,6 +13,8 @@ import { digestFunctions } from '../core/digest-function.ts';
 export interface LeaseMemory {
   /** Those of the blobs that have to be looked at; all others are promised once more. */
   renewAll(digests: readonly Digest[]): Digest[];
+  /** The same; which of them have to be looked at, and how many others there are, each counted once. */
+  renewPacked(digests: PackedDigests): { readonly unknown: readonly number[]; readonly renewed: number };
   /** The blob is promised now; for so many milliseconds it need not be looked at again. */
   promised(digest: Digest, restMs: number): void;
   /** The blob is not there. Whether that breaks a promise of this process. */
@@ -24,10 +27,12 @@ export interface LeaseMemory {
 /** Of 256 Ki blobs, with 48 bytes each. Two bytes of a hash say which set it belongs to. */
 const sets = 65_536;
 const ways = 4;
-const hashWords = 4;
+const hashWords = headBytes / 4;
 /** What is known of a blob stands together, as the processor fetches it from memory. Times are those of the clock. */
 const [sizeAt, functionAt, promisedUntilAt, restsUntilAt] = [0, 1, 2, 3];
 const numbersOfSlot = 4;
+/** Parts of a millisecond by which what one call has promised is told from what others have at the same time. */
+const parts = 1024;
 
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
@@ -38,22 +43,34 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   const wanted = new Int32Array(hashWords);
   const wantedBytes = Buffer.from(wanted.buffer);
   let forgotten = 0;
+  let calls = 0;
 
   /** Leaves the hash in `wanted`; the first slot of the set that it belongs to. */
   function setOf({ hash }: Digest): number {
     wantedBytes.write(hash, 0, wantedBytes.length, 'hex');
-    return ((wanted[0] ?? 0) & (sets - 1)) * ways;
+    return setOfWord(wanted[0] ?? 0);
   }
 
   /** After setOf(): where the numbers of the blob are, or -1. */
   function slotIn(set: number, { sizeBytes, digestFunction }: Digest): number {
+    return slotOf(set, wanted, 0, sizeBytes, functionIndex(digestFunction));
+  }
+
+  /** `at`: where in `words` its hash begins. */
+  function slotOf(
+    set: number,
+    words: Int32Array,
+    at: number,
+    sizeBytes: number,
+    digestFunction: number,
+  ): number {
     for (let slot = set; slot < set + ways; slot++) {
       let word = 0;
-      while (word < hashWords && hashes[slot * hashWords + word] === wanted[word]) word++;
+      while (word < hashWords && hashes[slot * hashWords + word] === words[at + word]) word++;
       if (word < hashWords) continue;
-      const at = slot * numbersOfSlot;
-      if (numbers[at + sizeAt] === sizeBytes && numbers[at + functionAt] === functionIndex(digestFunction))
-        return at;
+      const numbersAt = slot * numbersOfSlot;
+      if (numbers[numbersAt + sizeAt] === sizeBytes && numbers[numbersAt + functionAt] === digestFunction)
+        return numbersAt;
     }
     return -1;
   }
@@ -77,6 +94,25 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     renewAll(digests) {
       const now = elapsed();
       return digests.filter((digest) => !renew(digest, now));
+    },
+    renewPacked({ length, heads, sizes, digestFunction }) {
+      const now = elapsed();
+      calls = (calls % (parts - 1)) + 1;
+      // What has this time already was mentioned before.
+      const until = now + leaseMs - calls / parts;
+      const functionHere = functionIndex(digestFunction);
+      const unknown: number[] = [];
+      let renewed = 0;
+      for (let index = 0; index < length; index++) {
+        const headAt = index * hashWords;
+        const at = slotOf(setOfWord(heads[headAt] ?? 0), heads, headAt, sizes[index] ?? 0, functionHere);
+        if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) unknown.push(index);
+        else if (numbers[at + promisedUntilAt] !== until) {
+          numbers[at + promisedUntilAt] = until;
+          renewed++;
+        }
+      }
+      return { unknown, renewed };
     },
     promised(digest, restMs) {
       const set = setOf(digest);
@@ -103,6 +139,11 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     },
     generation: () => forgotten,
   };
+}
+
+/** The first slot of the set that a hash with this first word belongs to. */
+function setOfWord(word: number): number {
+  return (word & (sets - 1)) * ways;
 }
 
 /** As a number; none is 0, which stands where nothing was noted yet. */

@@ -6,11 +6,13 @@ import {
   blobNameParts,
   type Digest,
   digestOf,
+  distinctDigests,
   emptyDigest,
   isEmptyBlob,
 } from '../core/digest.ts';
 import { elapsedClock } from '../core/elapsed.ts';
 import type { Observer } from '../core/observer.ts';
+import type { PackedDigests } from '../core/packed-digests.ts';
 import { allOf, type Answer, type FileCalls, following } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
@@ -40,6 +42,8 @@ export interface Leases {
   touchAll(digests: readonly Digest[], signal?: AbortSignal, early?: boolean): Promise<(Stats | undefined)[]>;
   /** Those that are not here; all others are leased. What this process has just promised is not looked at again. */
   leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
+  /** The same for digests of which some may be the same. */
+  leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs>;
   /**
    * The same for any file, by path; undefined when it is absent or not a regular file. A file of
    * another size than expected is returned as it is, without a lease.
@@ -57,6 +61,12 @@ export interface Leases {
   notFound(digest: Digest): Promise<void>;
   /** Something on the volume is not what it was taken for: everything is looked at again. */
   distrust(): void;
+}
+
+/** What was asked for, each blob counted once, and those of it that are not here, in the order of their first mention. */
+export interface FoundBlobs {
+  readonly asked: number;
+  readonly missing: readonly Digest[];
 }
 
 /** What leases stand on. */
@@ -188,6 +198,20 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     return memory.generation() === generation ? absent : await absentOf(digests, signal);
   }
 
+  async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
+    const generation = memory.generation();
+    const { unknown, renewed } = memory.renewPacked(digests);
+    // As in leaseAll().
+    if (unknown.length === 0)
+      await touchAll([digests.digest(Math.floor(Math.random() * digests.length))], signal);
+    const sought = distinctDigests(unknown.map((index) => digests.digest(index)));
+    const asked = renewed + sought.length;
+    const missing = await absentOf(sought, signal);
+    if (memory.generation() === generation) return { asked, missing };
+    const all = Array.from({ length: digests.length }, (_, index) => digests.digest(index));
+    return { asked, missing: await absentOf(distinctDigests(all), signal) };
+  }
+
   async function absentOf(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
     const found = await touchAll(digests, signal);
     return digests.filter((_, index) => found[index] === undefined);
@@ -225,6 +249,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     touchFile,
     touchNamed,
     leaseAll,
+    leasePacked,
     now: clock,
     restMs,
     notFound,

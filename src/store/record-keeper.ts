@@ -55,6 +55,7 @@ const unwritten = { syncRecord: () => Promise.resolve(), syncName: () => Promise
 /** All is looked at, each time. */
 const noMemory: LeaseMemory = {
   renewAll: (digests) => [...digests],
+  renewPacked: ({ length }) => ({ unknown: [...Array(length).keys()], renewed: 0 }),
   promised: () => {},
   isBroken: () => false,
   forgetAll: () => {},

@@ -241,6 +241,7 @@ export function volumeBlobStore(
 
   return {
     findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
+    findMissingPacked: (digests, signal) => leases.leasePacked(digests, signal),
     readWhole,
     read,
     put,

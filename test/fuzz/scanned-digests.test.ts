@@ -8,7 +8,8 @@ import {
   ContentAddressableStorageDefinition,
   FindMissingBlobsRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { withScannedDigests } from '../../src/rpc/scanned-digests.ts';
+import { type DigestRows, headBytes } from '../../src/core/packed-digests.ts';
+import { digestsOf, scannedRows, withScannedDigests } from '../../src/rpc/scanned-digests.ts';
 import { sized } from '../support/promise-size.ts';
 
 const { findMissingBlobs, batchReadBlobs } = withScannedDigests(ContentAddressableStorageDefinition).methods;
@@ -70,9 +71,24 @@ test('requests for many digests mean what the generated code makes of them', () 
 /** The message, or that it is none. */
 function outcome(type: { decode(bytes: Uint8Array): unknown }, bytes: Uint8Array): unknown {
   try {
-    return withoutMarks(type.decode(bytes));
-  } catch {
+    const request = type.decode(bytes) as FindMissingBlobsRequest;
+    const rows = scannedRows(request);
+    if (rows !== undefined) {
+      assert.deepEqual(request.blobDigests, []);
+      request.blobDigests = [...digestsOf(rows)];
+      assertHeads(rows);
+    }
+    return withoutMarks(request);
+  } catch (error) {
+    if (error instanceof assert.AssertionError) throw error;
     return 'no message';
+  }
+}
+
+function assertHeads(rows: DigestRows): void {
+  for (let index = 0; index < rows.length; index++) {
+    const head = Buffer.from(rows.heads.subarray(index * headBytes, (index + 1) * headBytes));
+    assert.equal(head.toString('hex'), rows.hash(index).slice(0, 2 * headBytes));
   }
 }
 

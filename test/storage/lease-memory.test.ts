@@ -1,17 +1,33 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { type Digest, digestOf } from '../../src/core/digest.ts';
+import { type Digest, digestOf, emptyDigest } from '../../src/core/digest.ts';
 import { elapsedClock } from '../../src/core/elapsed.ts';
+import { headBytes, type PackedDigests } from '../../src/core/packed-digests.ts';
 import { type LeaseMemory, leaseMemory } from '../../src/store/lease-memory.ts';
 
 function digest(seed: string | number, sizeBytes = 10): Digest {
   return digestOf(createHash('sha256').update(String(seed)).digest('hex'), sizeBytes);
 }
 
-/** Whether it need not be looked at. */
+/** Whether it need not be looked at, whichever way it is asked for. */
 function renews(memory: LeaseMemory, blob: Digest): boolean {
-  return memory.renewAll([blob]).length === 0;
+  const { unknown, renewed } = memory.renewPacked(packed([blob]));
+  const isKnown = memory.renewAll([blob]).length === 0;
+  assert.deepEqual([unknown, renewed], isKnown ? [[], 1] : [[0], 0]);
+  return isKnown;
+}
+
+/** Of one digest function. */
+function packed(digests: readonly Digest[]): PackedDigests {
+  const heads = Buffer.concat(digests.map(({ hash }) => Buffer.from(hash, 'hex').subarray(0, headBytes)));
+  return {
+    length: digests.length,
+    digestFunction: digests[0]?.digestFunction ?? 'sha256',
+    heads: new Int32Array(new Uint8Array(heads).buffer),
+    sizes: digests.map(({ sizeBytes }) => sizeBytes),
+    digest: (index) => digests[index] ?? emptyDigest,
+  };
 }
 
 describe('time that has passed', () => {
@@ -60,6 +76,14 @@ describe('the memory of leases', () => {
     assert.equal(memory.isBroken(digest(2)), false);
     now = 1050;
     assert.equal(memory.isBroken(digest(1)), false);
+  });
+
+  test('counts once what is mentioned several times, and again with the next call', () => {
+    const memory = leaseMemory(1000, () => 0, true);
+    for (const seed of [1, 2]) memory.promised(digest(seed), 100);
+    const asked = packed([digest(1), digest(3), digest(1), digest(2), digest(3), digest(1)]);
+    for (let call = 0; call < 3000; call++)
+      assert.deepEqual(memory.renewPacked(asked), { unknown: [1, 4], renewed: 2 });
   });
 
   test('forgets everything at once', () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls, type RequestOptions } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 
@@ -24,7 +24,10 @@ export interface HttpQuestion extends Omit<RequestOptions, 'headers'> {
 export async function ask(method: string, url: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
   const { body, headers = {}, ...options } = question;
   const begin = url.startsWith('https:') ? requestTls : request;
-  const outgoing = begin(url, { agent: false, ...options, headers, method });
+  // Node's client ends a body with a write of nothing. On a socket file that fails when the server has answered and closed the connection
+  // by then, and takes the answer with it: so there it is the client that closes.
+  const agent = options.socketPath !== undefined && new Agent({ keepAlive: true });
+  const outgoing = begin(url, { agent, ...options, headers, method });
   // Told by the wait for the answer; what happens to the rest of a body after it is nobody's business.
   outgoing.on('error', () => {});
   const answer = once(outgoing, 'response');
@@ -36,7 +39,11 @@ export async function ask(method: string, url: string, question: HttpQuestion = 
     if (cause instanceof Error) cause.message = `${method} ${url} had no answer: ${cause.message}`;
     throw cause;
   })) as [IncomingMessage];
-  return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await buffer(incoming) };
+  try {
+    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body: await buffer(incoming) };
+  } finally {
+    if (agent) agent.destroy();
+  }
 }
 
 /** A key that nobody else uses: 32 hex digits, as Gradle's. */
