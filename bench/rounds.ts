@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { busySeconds, machine } from './machine.ts';
 import type { Round, ServerResult, WorkResult } from './results.ts';
-import type { ServerKind } from './servers/server-kind.ts';
+import type { ServerKind, TlsPair } from './servers/server-kind.ts';
 import { tlsPair } from './servers/tls-pair.ts';
 import { usageOf } from './servers/process-tree.ts';
 import { type Server, startServer } from './servers/server.ts';
@@ -59,9 +59,11 @@ export async function measure(
     }
   };
   try {
+    // One for all: a server whose certificate is written again takes that over.
+    const pair = work.tls === true ? await tlsPair(folder) : undefined;
     for (const kind of kinds.filter(({ name }) => work.notBy?.includes(name) !== true)) {
       say(`preparing ${kind.name}`);
-      await prepare(work, kind, folder, pace).then(
+      await prepare(work, kind, folder, pace, pair).then(
         (contestant) => contestants.add(contestant),
         (error: unknown) => goOnWithout(kind, error),
       );
@@ -85,8 +87,14 @@ export async function measure(
 }
 
 /** Starts it, lets it prepare, and finds how many operations make a round. */
-async function prepare(work: Work, kind: ServerKind, parent: string, pace: Pace): Promise<Contestant> {
-  const server = await startServer(kind, parent, work.tls === true ? await tlsPair(parent) : undefined);
+async function prepare(
+  work: Work,
+  kind: ServerKind,
+  parent: string,
+  pace: Pace,
+  pair: TlsPair | undefined,
+): Promise<Contestant> {
+  const server = await startServer(kind, parent, pair);
   try {
     const own = join(parent, `${kind.name}-load`);
     await mkdir(own);

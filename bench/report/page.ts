@@ -67,10 +67,16 @@ function participants(results: readonly WorkResult[]): string {
 }
 
 function absences(results: readonly WorkResult[]): string {
-  const lines = results.flatMap(({ work, absent }) =>
-    absent.map(({ server, reason }) => `- ${server} at ${work}: ${reason}`),
+  const all = results.flatMap(({ work, absent }) =>
+    absent.map(({ server, reason }) => ({ work, cause: `${server}: ${reason}` })),
   );
-  return lines.length === 0 ? '' : ['Absent:', '', ...new Set(lines)].join('\n');
+  const byCause = Map.groupBy(all, ({ cause }) => cause);
+  if (byCause.size === 0) return '';
+  const lines = [...byCause].map(([cause, of]) => {
+    const works = new Set(of.map(({ work }) => work));
+    return `- ${cause}${works.size === results.length ? '' : ` (${[...works].join(', ')})`}`;
+  });
+  return ['Absent:', '', ...lines].join('\n');
 }
 
 function occasions(results: readonly WorkResult[]): string {

@@ -48,7 +48,10 @@ export class GoProgram {
     if (process.env[this.#variable] !== undefined) return `${this.path} of ${this.#variable} is not there`;
     say(`building ${this.#recipe.name} with go (once, some minutes)`);
     const fault = this.#build();
-    return fault === undefined ? undefined : `go did not build it (${fault}); ${remedy}`;
+    if (fault === undefined) return undefined;
+    // What Go says names the machine's own places: it is for who waits, and not for the page.
+    say(`go did not build ${this.#recipe.name}: ${fault}`);
+    return `go could not get or build it; ${remedy}`;
   }
 
   /** Its module's version, or the commit that it was built from: what Go wrote into the program. */

@@ -25,6 +25,9 @@ export interface BlobStore {
    */
   readWhole(digest: Digest): Promise<Uint8Array>;
 
+  /** The same bytes, where they can be had without waiting for anything. Undefined says nothing: readWhole() does. */
+  readAtOnce(digest: Digest): Uint8Array | undefined;
+
   /**
    * Bytes [offset, offset + length) in chunks; 0 <= offset <= size, length >= 0.
    * Resolves once the blob is known to be here, so that an absent one fails before the first byte.

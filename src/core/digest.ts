@@ -86,15 +86,11 @@ export function digestText({ digestFunction, hash, sizeBytes }: Digest): string 
 
 /** Each of them once, in the order of their first mention. */
 export function distinctDigests(digests: readonly Digest[]): readonly Digest[] {
-  const byHash = new Map<string, Digest>();
-  for (const digest of digests) {
-    const known = byHash.get(digest.hash);
-    if (known === undefined) byHash.set(digest.hash, digest);
-    // Nobody has two sizes for a hash, or two functions, but somebody may ask for that: then texts are made, for all.
-    else if (known.sizeBytes !== digest.sizeBytes || known.digestFunction !== digest.digestFunction)
-      return [...new Map(digests.map((each) => [digestText(each), each])).values()];
-  }
-  return byHash.size === digests.length ? digests : [...byHash.values()];
+  const hashes = new Set<string>();
+  for (const { hash } of digests) hashes.add(hash);
+  if (hashes.size === digests.length) return digests;
+  // Two sizes for a hash, or two functions, are of nobody's blob, but somebody may ask for that: texts tell them apart.
+  return [...new Map(digests.map((digest) => [digestText(digest), digest])).values()];
 }
 
 /**

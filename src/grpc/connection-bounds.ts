@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import { limitConnections } from '../core/most-connections.ts';
 import type { Cut } from '../core/observer.ts';
 import { clientOfAddress } from './client-address.ts';
 import { mostConnections, mostConnectionsOfOne, mostUnfinishedConnections } from './limits.ts';
@@ -17,9 +18,7 @@ export interface ConnectionBounds {
 export function boundConnections(server: Server, bounds: ConnectionBounds): (socket: Socket) => void {
   const unfinished = unfinishedConnections(bounds);
   const ofClients = connectionsOfClients();
-  server.maxConnections = mostConnections;
-  // Where another process has accepted it, it would otherwise be offered again and again.
-  (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
+  limitConnections(server, mostConnections);
   server.on('drop', () => bounds.onCut('connections'));
   server.prependListener('connection', (socket: Socket) => {
     if (ofClients.admit(socket)) return unfinished.begin(socket);

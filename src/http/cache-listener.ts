@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { AccessRules } from '../core/access.ts';
 import { cannotListen } from '../core/listen-error.ts';
+import { limitConnections } from '../core/most-connections.ts';
 import type { Role } from '../core/observer.ts';
 import { answerCacheRequest, type CacheParts, unwantedBodyMs } from './cache-requests.ts';
 import { exchangeOf } from './exchange.ts';
@@ -92,9 +93,7 @@ function cacheServer({ identified, headersMs, idleMs }: CacheListenerOptions, an
     answer(request, response, true),
   );
   server.timeout = idleMs;
-  server.maxConnections = mostConnections;
-  // Where another process has accepted it, it would otherwise be offered again and again.
-  (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
+  limitConnections(server, mostConnections);
   return server;
 }
 

@@ -239,7 +239,7 @@ export class Connection implements FrameUser {
       this.#nuisance();
       return this.#output.reset(streamId, errorCode.protocolError);
     }
-    const stream = new ServerStream(this, streamId, headers, this.#sender.initialWindow);
+    const stream = new ServerStream(this, streamId, headers, this.#sender.initialWindow, endStream);
     this.#streams.set(streamId, stream);
     if (isTooLong) this.#user.streamOfTooManyHeaders(stream);
     else this.#user.stream(stream);
@@ -257,8 +257,9 @@ export class Connection implements FrameUser {
     this.#nuisance();
     const { initialWindowSize, maxFrameSize: theirMax } = peerSettings(payload);
     if (theirMax !== undefined) this.#output.maxFrameSize = theirMax;
-    if (initialWindowSize !== undefined) this.#sender.resize(initialWindowSize, this.#streams.values());
+    // Before anything is sent that only they allow.
     this.#output.settingsAck();
+    if (initialWindowSize !== undefined) this.#sender.resize(initialWindowSize, this.#streams.values());
     if (this.#hasSettings) return;
     this.#hasSettings = true;
     this.#user.ready();

@@ -30,7 +30,18 @@ export function requestHeaders(fields: readonly Field[]): RequestHeaders | undef
       headers[name] = before === undefined ? value : `${before}, ${value}`;
     }
   }
+  if (!isLength(headers['content-length'])) return undefined;
   return needed.every((name) => headers[name]) ? headers : undefined;
+}
+
+/** How many bytes the body has, if the request says so. */
+export function announcedBytes(headers: RequestHeaders): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
+}
+
+function isLength(value: string | undefined): boolean {
+  return value === undefined || /^\d{1,15}$/.test(value);
 }
 
 /** Whether these may follow after a request's body. */

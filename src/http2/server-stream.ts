@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts';
 import { defaultWindow, errorCode, type ErrorCode } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import type { RequestHeaders } from './request-headers.ts';
+import { announcedBytes, type RequestHeaders } from './request-headers.ts';
 
 /** Who takes what a stream brings. */
 export interface StreamUser {
@@ -34,18 +34,31 @@ export class ServerStream {
   readonly #waiting: { readonly bytes: number; readonly onWritten: () => void }[] = [];
   #trailers: Uint8Array | undefined;
   #user: StreamUser | undefined;
+  /** Of the body, so many bytes have come, and so many will; undefined where only its end tells. */
+  #bodyBytes = 0;
+  readonly #announcedBytes: number | undefined;
   #headersSent = false;
   #hasEnded = false;
   #hasRequestEnded = false;
+  /** The request has headers only: who answers at once does so before it is told of the end. */
+  readonly #isBodiless: boolean;
   #isClosed = false;
   /** What the client takes now. It may be less than nothing, when it has made its windows smaller. */
   sendWindow: number;
 
-  constructor(connection: StreamConnection, id: number, headers: RequestHeaders, sendWindow: number) {
+  constructor(
+    connection: StreamConnection,
+    id: number,
+    headers: RequestHeaders,
+    sendWindow: number,
+    isBodiless: boolean,
+  ) {
     this.connection = connection;
     this.id = id;
     this.headers = headers;
     this.sendWindow = sendWindow;
+    this.#announcedBytes = announcedBytes(headers);
+    this.#isBodiless = isBodiless;
     this.#receiveWindow = new ReceiveWindow(defaultWindow, defaultWindow, (bytes) =>
       connection.sendWindowUpdate(this, bytes),
     );
@@ -173,12 +186,17 @@ export class ServerStream {
   }
 
   received(chunk: Buffer): void {
+    this.#bodyBytes += chunk.length;
+    if (this.#announcedBytes !== undefined && this.#bodyBytes > this.#announcedBytes)
+      return this.reset(errorCode.protocolError);
     if (this.#user === undefined) this.consumed(chunk.length);
     else this.#user.data(chunk);
   }
 
   requestEnded(): void {
     if (this.#isClosed || this.#hasRequestEnded) return;
+    if (this.#announcedBytes !== undefined && this.#bodyBytes !== this.#announcedBytes)
+      return this.reset(errorCode.protocolError);
     this.#hasRequestEnded = true;
     this.#user?.end();
     if (this.#hasEnded) this.closed();
@@ -201,6 +219,6 @@ export class ServerStream {
 
   #answered(): void {
     this.#hasEnded = true;
-    if (this.#hasRequestEnded) this.closed();
+    if (this.#hasRequestEnded || this.#isBodiless) this.closed();
   }
 }

@@ -2,13 +2,13 @@ import {
   type BatchReadBlobsResponse,
   type BatchReadBlobsResponse_Response,
   type ContentAddressableStorageDefinition,
-  type Digest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { Status } from '../gen/google/rpc/status.ts';
 import { prefixBytes } from '../grpc/message-frame.ts';
+import { lengthOfDigest, writeDigest } from './digest-writing.ts';
+import { fieldLength, varintLength, writeHead } from './field-writing.ts';
 
 const [responseTag, digestTag, dataTag, statusTag, compressorTag] = [0x0a, 0x0a, 0x12, 0x1a, 0x20];
-const [hashTag, sizeTag] = [0x0a, 0x10];
 const noBytes = new Uint8Array();
 
 /**
@@ -26,10 +26,9 @@ export function withBatchReadInOneGo(
   };
 }
 
-/** A response, and how many bytes its parts are. */
+/** A response, and how many bytes it is. */
 interface Measured {
   readonly response: BatchReadBlobsResponse_Response;
-  readonly digestLength: number;
   readonly status: Uint8Array;
   readonly length: number;
 }
@@ -48,29 +47,18 @@ function batchReadBytes({ responses }: BatchReadBlobsResponse): Uint8Array {
 function measure(response: BatchReadBlobsResponse_Response): Measured {
   const { digest, data, status, compressor } = response;
   const statusBytes = status === undefined || status.code === 0 ? noBytes : Status.encode(status).finish();
-  const digestLength = digest === undefined ? 0 : lengthOfDigest(digest);
   const length =
-    (digest === undefined ? 0 : fieldLength(digestLength)) +
+    (digest === undefined ? 0 : fieldLength(lengthOfDigest(digest))) +
     (data.length === 0 ? 0 : fieldLength(data.length)) +
     (status === undefined ? 0 : fieldLength(statusBytes.length)) +
     (compressor === 0 ? 0 : 1 + varintLength(compressor));
-  return { response, digestLength, status: statusBytes, length };
+  return { response, status: statusBytes, length };
 }
 
-/** Hashes are hex here: as many bytes as characters. */
-function lengthOfDigest({ hash, sizeBytes }: Digest): number {
-  return fieldLength(hash.length) + (sizeBytes === 0n ? 0 : 1 + varintLength(Number(sizeBytes)));
-}
-
-function write(bytes: Buffer, from: number, { response, digestLength, status, length }: Measured): number {
+function write(bytes: Buffer, from: number, { response, status, length }: Measured): number {
   const { digest, data, compressor } = response;
   let at = writeHead(bytes, from, responseTag, length);
-  if (digest !== undefined) {
-    at = writeHead(bytes, at, digestTag, digestLength);
-    at = writeHead(bytes, at, hashTag, digest.hash.length);
-    at += bytes.write(digest.hash, at, 'latin1');
-    if (digest.sizeBytes !== 0n) at = writeHead(bytes, at, sizeTag, Number(digest.sizeBytes));
-  }
+  if (digest !== undefined) at = writeDigest(bytes, at, digestTag, digest);
   if (data.length > 0) {
     at = writeHead(bytes, at, dataTag, data.length);
     bytes.set(data, at);
@@ -82,25 +70,4 @@ function write(bytes: Buffer, from: number, { response, digestLength, status, le
     at += status.length;
   }
   return compressor === 0 ? at : writeHead(bytes, at, compressorTag, compressor);
-}
-
-/** A field of so many bytes with its tag and its length. */
-function fieldLength(length: number): number {
-  return 1 + varintLength(length) + length;
-}
-
-/** A tag and the number behind it. */
-function writeHead(bytes: Buffer, from: number, tag: number, number: number): number {
-  let at = from;
-  bytes[at++] = tag;
-  let rest = number;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes[at++] = (rest % 0x80) | 0x80;
-  bytes[at++] = rest;
-  return at;
-}
-
-function varintLength(number: number): number {
-  let length = 1;
-  for (let rest = number; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-  return length;
 }

@@ -35,6 +35,7 @@ import { actionCacheFields, withFewFields } from './few-fields.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
 import { reflectionMethods } from './reflection.ts';
+import { withFindMissingInOneGo } from './find-missing-response.ts';
 import { withScannedDigests } from './scanned-digests.ts';
 import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
 
@@ -124,7 +125,9 @@ function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallCo
   const methods = [
     ...methodsOf(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer)),
     ...methodsOf(
-      withFewFields(withScannedDigests(withBatchReadInOneGo(ContentAddressableStorageDefinition))),
+      withFewFields(
+        withScannedDigests(withFindMissingInOneGo(withBatchReadInOneGo(ContentAddressableStorageDefinition))),
+      ),
       contentAddressableStorageService(blobs, trees, chunks, observer),
     ),
     ...methodsOf(

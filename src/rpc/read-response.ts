@@ -1,6 +1,7 @@
 import { chunkHeadroom } from '../core/blob-store.ts';
 import type { ByteStreamDefinition, ReadResponse } from '../gen/google/bytestream/bytestream.ts';
 import { prefixBytes } from '../grpc/message-frame.ts';
+import { fieldLength, writeHead } from './field-writing.ts';
 
 /** ReadResponse.data: field 10, length-delimited. */
 const dataTag = (10 << 3) | 2;
@@ -33,11 +34,9 @@ function hasHeadroom({ buffer, byteOffset, length }: Uint8Array): boolean {
   return byteOffset === chunkHeadroom && buffer.byteLength === chunkHeadroom + length;
 }
 
-/** The tag and the length as a varint. */
+/** What stands before the data. */
 function headerOf(length: number): Uint8Array {
-  const bytes = [dataTag];
-  for (let rest = length; ; rest >>>= 7) {
-    if (rest < 0x80) return Uint8Array.from([...bytes, rest]);
-    bytes.push((rest & 0x7f) | 0x80);
-  }
+  const header = new Uint8Array(fieldLength(length) - length);
+  writeHead(header, 0, dataTag, length);
+  return header;
 }

@@ -12,7 +12,8 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import type { Answer, FileCalls, SmallFile } from './file-calls.ts';
+import type { Answer } from '../core/answer.ts';
+import type { FileCalls, SmallFile } from './file-calls.ts';
 import { stuck } from './durable-file.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 

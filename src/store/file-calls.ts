@@ -1,21 +1,8 @@
 import type { Stats } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import type { Answer } from '../core/answer.ts';
 import { blockingFileCalls } from './blocking-file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
-
-/** An answer that may be there already: await it in either case. */
-export type Answer<T> = T | Promise<T>;
-
-/** What follows from an answer: at once where that is there, without a promise, which costs more than many a call. */
-export function following<T, U>(answer: Answer<T>, work: (value: T) => Answer<U>): Answer<U> {
-  return answer instanceof Promise ? answer.then(work) : work(answer);
-}
-
-/** All of them, in their order. */
-export async function allOf<T>(answers: Answer<T>[]): Promise<T[]> {
-  const areThere = (some: Answer<T>[]): some is T[] => !some.some((answer) => answer instanceof Promise);
-  return areThere(answers) ? answers : await Promise.all(answers);
-}
 
 /** What a small file holds; `bytes` only when it has the size that was asked for. */
 export interface SmallFile {

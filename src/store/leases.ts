@@ -13,7 +13,8 @@ import {
 import { elapsedClock } from '../core/elapsed.ts';
 import type { Observer } from '../core/observer.ts';
 import type { PackedDigests } from '../core/packed-digests.ts';
-import { allOf, type Answer, type FileCalls, following } from './file-calls.ts';
+import { allOf, type Answer, following } from '../core/answer.ts';
+import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
 import { publishEmptyBlob } from './publish.ts';
@@ -21,8 +22,8 @@ import type { SeenBytes } from './seen-bytes.ts';
 import { bringBack, foundOrNowhere } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 
-/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. */
-const lookupsAtOnce = 64;
+/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. What is absent costs two looks at the trash each time. */
+const lookupsAtOnce = 512;
 /** How often a file may vanish and come back under our hands before we call it absent. */
 const maxAttempts = 4;
 /** For fewer than these, two more looks at the trash cost more than they can save. */

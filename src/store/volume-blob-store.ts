@@ -16,6 +16,7 @@ import {
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
+import { type Answer, following } from '../core/answer.ts';
 import type { FileCalls, SmallFile } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
 import { contentIdentity, mismatchOf } from './integrity.ts';
@@ -82,13 +83,31 @@ export function volumeBlobStore(
     throw absent(digest);
   }
 
+  /** From memory, by a look at the file. */
+  function readKept(digest: Digest): Answer<Uint8Array | undefined> {
+    const name = blobName(digest);
+    if (!small.has(name)) return undefined;
+    return following(calls.stat(layout.blob(name)), (stats) =>
+      stats?.size === digest.sizeBytes ? small.bytes(name, stats) : undefined,
+    );
+  }
+
+  function readAtOnce(digest: Digest): Uint8Array | undefined {
+    try {
+      const kept = readKept(digest);
+      if (!(kept instanceof Promise)) return kept;
+      // Whoever reads it then sees how that fails.
+      kept.catch(() => {});
+    } catch {
+      // The same.
+    }
+    return undefined;
+  }
+
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
-    const name = blobName(digest);
     try {
-      const stats = small.has(name) ? await calls.stat(layout.blob(name)) : undefined;
-      const kept = stats?.size === digest.sizeBytes ? small.bytes(name, stats) : undefined;
-      return kept ?? (await readFile(digest));
+      return (await readKept(digest)) ?? (await readFile(digest));
     } catch (error) {
       throw readFailed(digest, error);
     }
@@ -243,6 +262,7 @@ export function volumeBlobStore(
     findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
     findMissingPacked: (digests, signal) => leases.leasePacked(digests, signal),
     readWhole,
+    readAtOnce,
     read,
     put,
     openUpload: (name, digest, offset) => openUpload(site, name, digest, offset),

@@ -14,6 +14,7 @@ import { pairOf, pullOnce, pushOnce, refusal, uploadUnderWay } from '../support/
 import { docker } from '../support/docker.ts';
 import { eventually } from '../support/eventually.ts';
 import { ask, gradleKey } from '../support/http-cache.ts';
+import { oldDirectory } from '../support/old-directory.ts';
 import { textOf } from '../support/page-text.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
 import { testWith } from '../support/real-parts.ts';
@@ -24,7 +25,7 @@ import { failure, findMissing, randomBlob } from '../support/wire.ts';
 // The users' own command makes their pairs with it.
 const test = testWith('openssl');
 
-test('a new operator’s path, from the documentation alone', walked, { timeout: 590_000 });
+test('a new operator’s path, from the documentation alone', walked, { timeout: 900_000 });
 
 async function walked(t: TestContext): Promise<void> {
   const daemon = await docker();
@@ -62,6 +63,10 @@ async function walk(t: TestContext, site: ComposeSite): Promise<boolean> {
   await step('rotate the server’s certificate: new connections see it, a push goes on', rotateCertificate);
   await step('upgrade with pushes running: none fails that is tried again, all is kept', upgrade);
   await step('fill the volume: what was used longest ago goes, and is simply not cached', fillVolume);
+  await step(
+    'take over the directory of a bst-artifact-server: all of it is there, and what is pushed beside it',
+    takeOver,
+  );
   return !stopped;
 }
 
@@ -249,6 +254,30 @@ async function fillVolume(site: ComposeSite, t: TestContext): Promise<void> {
     shownExpressions().filter(({ panel }) => shownWhenFull.has(panel)),
   );
   assert.ok(await shown(site, 'weir_evicted_blobs_total > 0'));
+}
+
+async function takeOver(site: ComposeSite): Promise<void> {
+  const isRoot = process.getuid?.() === 0;
+  const owner = isRoot
+    ? { uid: 2000, gid: 2000 }
+    : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const artifacts = join(site.folder, 'artifacts');
+  const old = await oldDirectory(artifacts, 'project/element/old');
+  await site.sh(`chown -R ${owner.uid}:${owner.gid} ${artifacts}`);
+  await site.documented(
+    'docs/migrate.md',
+    'WEIR_DATA=/srv/artifacts WEIR_UID=2000 WEIR_GID=2000 docker compose up -d',
+    {
+      '/srv/artifacts': artifacts,
+      'UID=2000': `UID=${owner.uid}`,
+      'GID=2000': `GID=${owner.gid}`,
+    },
+  );
+  await site.healthy();
+  const key = 'project/element/beside-the-old';
+  await pullOnce(site, old, await pushOnce(site, key, await alice(site)));
+  const { uid, gid } = await stat(join(artifacts, 'cas/refs/heads', key));
+  assert.deepEqual({ uid, gid }, owner);
 }
 
 async function rotateCertificate(site: ComposeSite, t: TestContext): Promise<void> {

@@ -27,6 +27,7 @@ const nothing = new Uint8Array();
 const { connect } = rawServer();
 
 const open = headersOf(1);
+const ofLength = (length: string) => callBlock(capabilities, [['content-length', length]]);
 
 /** What ends a connection, and with which code. */
 const connectionFaults: readonly (readonly [what: string, code: number, bytes: readonly Uint8Array[]])[] = [
@@ -200,6 +201,31 @@ const streamFaults: readonly (readonly [what: string, code: number, bytes: reado
     codes.protocol,
     [headersOf(1, callBlock(capabilities, [['connection', 'close']]))],
   ],
+  ['a length that is no number', codes.protocol, [headersOf(1, ofLength('5x'))]],
+  [
+    'two lengths',
+    codes.protocol,
+    [
+      headersOf(
+        1,
+        callBlock(capabilities, [
+          ['content-length', '5'],
+          ['content-length', '6'],
+        ]),
+      ),
+    ],
+  ],
+  [
+    'less data than its length',
+    codes.protocol,
+    [headersOf(1, ofLength('6')), frame(frameType.data, endStream, 1, emptyMessage)],
+  ],
+  [
+    'more data than its length',
+    codes.protocol,
+    [headersOf(1, ofLength('4')), frame(frameType.data, none, 1, emptyMessage)],
+  ],
+  ['a length and no data', codes.protocol, [headersOf(1, ofLength('1'), endHeaders | endStream)]],
   ['te: gzip', codes.protocol, [headersOf(1, callBlock(capabilities, [['te', 'gzip']]))]],
   [
     'more data than its window',

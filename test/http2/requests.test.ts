@@ -35,6 +35,34 @@ void describe('A request is understood', () => {
     client.close();
   });
 
+  test('when it is none of gRPC: its answer is not followed by a reset, as there is nothing more to come', async () => {
+    const client = connect();
+    const request = [
+      [':method', 'GET'],
+      [':scheme', 'http'],
+      [':path', '/'],
+    ] as const;
+    const block = Buffer.concat(request.map(([name, value]) => literal(name, value)));
+    client.send(greeting(), frame(frameType.headers, endHeaders | endStream, 1, block), call(3));
+    await client.expectOk(3);
+    const ofFirst = client.received.filter(({ stream }) => stream === 1).map(({ type }) => type);
+    assert.deepEqual(ofFirst, [frameType.headers]);
+    client.close();
+  });
+
+  test('with the length of its body', async () => {
+    const client = connect();
+    const block = callBlock(capabilities, [['content-length', String(emptyMessage.length)]]);
+    client.send(
+      greeting(),
+      frame(frameType.headers, endHeaders, 1, block),
+      frame(frameType.data, none, 1, emptyMessage.subarray(0, 2)),
+      frame(frameType.data, endStream, 1, emptyMessage.subarray(2)),
+    );
+    await client.expectOk(1);
+    client.close();
+  });
+
   test('with padding, with a priority, and with headers in several frames', async () => {
     const client = connect();
     const block = callBlock(capabilities);

@@ -80,6 +80,21 @@ void describe('Windows', () => {
     client.close();
   });
 
+  test('that are made larger are used when that is acknowledged: until then the client may keep to what was', async () => {
+    const client = connect();
+    const isAck = ({ type, flags }: { type: number; flags: number }) =>
+      type === frameType.settings && flags === ack;
+    client.send(greeting({ [setting.initialWindowSize]: 10 }), readCall(1));
+    await client.next(({ type }) => type === frameType.data);
+    const before = client.received.length;
+    client.send(settingsFrame({ [setting.initialWindowSize]: 1000 }));
+    await eventually(() => Promise.resolve(bytesOf(client, 1) === 1000));
+    const [first, second] = client.received.slice(before);
+    assert.ok(first !== undefined && isAck(first));
+    assert.equal(second?.type, frameType.data);
+    client.close();
+  });
+
   test('let a large blob through in any steps, and each byte of it is right', async () => {
     const large = randomBlob(12_000_000);
     const clients = clientsAt(address());

@@ -6,27 +6,36 @@ import {
   BatchReadBlobsResponse,
   Compressor_Value,
   ContentAddressableStorageDefinition,
+  FindMissingBlobsResponse,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Any } from '../../src/gen/google/protobuf/any.ts';
 import { withBatchReadInOneGo } from '../../src/rpc/batch-read-response.ts';
+import { withFindMissingInOneGo } from '../../src/rpc/find-missing-response.ts';
 import { sized } from '../support/promise-size.ts';
 
-const { responseType } = withBatchReadInOneGo(ContentAddressableStorageDefinition).methods.batchReadBlobs;
-const { encodeWithRoom } = responseType as {
-  encodeWithRoom?: (answer: BatchReadBlobsResponse) => Uint8Array;
-};
+const { batchReadBlobs } = withBatchReadInOneGo(ContentAddressableStorageDefinition).methods;
+const { findMissingBlobs } = withFindMissingInOneGo(ContentAddressableStorageDefinition).methods;
+const batchReadBytes = encoderOf(batchReadBlobs.responseType);
+const findMissingBytes = encoderOf(findMissingBlobs.responseType);
+
+function encoderOf(type: object): (answer: object) => Uint8Array {
+  const { encodeWithRoom } = type as { encodeWithRoom?: (answer: object) => Uint8Array };
+  return (answer) => {
+    const bytes = encodeWithRoom?.(answer) ?? assert.fail();
+    assert.ok(bytes.byteOffset >= 5);
+    return new Uint8Array(bytes);
+  };
+}
 
 const sizes = fc.oneof(fc.nat(300), fc.constantFrom(0, 127, 128, 16_383, 16_384, 65_536));
+const digest = fc.record({
+  hash: fc.oneof(fc.stringMatching(/^[0-9a-f]{64}$/), fc.stringMatching(/^[0-9a-f]{128}$/)),
+  sizeBytes: fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 1, 127, 128)).map(BigInt),
+});
 const answers = fc.record({
   responses: fc.array(
     fc.record({
-      digest: fc.option(
-        fc.record({
-          hash: fc.oneof(fc.stringMatching(/^[0-9a-f]{64}$/), fc.stringMatching(/^[0-9a-f]{128}$/)),
-          sizeBytes: fc.maxSafeNat().map(BigInt),
-        }),
-        { nil: undefined },
-      ),
+      digest: fc.option(digest, { nil: undefined }),
       data: fc.tuple(sizes, fc.nat(255)).map(([length, byte]) => new Uint8Array(length).fill(byte)),
       status: fc.option(
         fc.record({
@@ -45,16 +54,24 @@ const answers = fc.record({
 test('an answer with many blobs says what it was made of', () => {
   fc.assert(
     fc.property(answers, (answer) => {
-      const bytes = encodeWithRoom?.(answer) ?? assert.fail();
       const expected = answer.responses.map(({ status, ...rest }) => ({
         ...rest,
         // What has no error says nothing.
         status: status?.code === 0 ? { ...status, message: '' } : status,
       }));
-      const { responses } = BatchReadBlobsResponse.decode(new Uint8Array(bytes));
+      const { responses } = BatchReadBlobsResponse.decode(batchReadBytes(answer));
       assert.deepEqual(structuredClone(responses), structuredClone(expected));
-      assert.ok(bytes.byteOffset >= 5);
     }),
     { numRuns: sized({ short: 3000, long: 30_000 }) },
+  );
+});
+
+test('an answer with many digests says what it was made of', () => {
+  fc.assert(
+    fc.property(fc.array(digest, { maxLength: 300 }), (missingBlobDigests) => {
+      const decoded = FindMissingBlobsResponse.decode(findMissingBytes({ missingBlobDigests }));
+      assert.deepEqual(structuredClone(decoded), structuredClone({ missingBlobDigests }));
+    }),
+    { numRuns: sized({ short: 1000, long: 10_000 }) },
   );
 });
