@@ -115,9 +115,10 @@ export async function startWeir(options: WeirOptions = {}): Promise<Weir> {
 
 /** Fails the test: one that only sees its calls fail, or does not look at how the server ends, would not tell. */
 function failIfCrashed(child: ChildProcess, output: () => string): void {
-  child.once('exit', (code, signal) => {
-    const wasServing = output().includes('"message":"serving"');
-    if (!wasServing || code === 0 || signal === 'SIGTERM' || signal === 'SIGKILL') return;
+  child.once('close', (code, signal) => {
+    const said = (message: string) => output().includes(`"message":"${message}"`);
+    if (!said('serving') || said('stopped') || code === 0) return;
+    if (signal === 'SIGTERM' || signal === 'SIGKILL') return;
     throw new Error(
       `weir serve ended with ${signal ?? `code ${code}`}; the last of its log:\n${output().slice(-5000)}`,
     );
