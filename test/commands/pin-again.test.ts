@@ -1,10 +1,13 @@
 // Pins as files: made again, of another record, or no files at all; and what pinning does at once.
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { freshVolume, withServerOn } from '../support/on-volume.ts';
 import { pushTree } from '../support/pushed-trees.ts';
+import { scraped } from '../support/scraped.ts';
 import { blobFile } from '../support/volume-damage.ts';
 import { jsonLines, weirOn } from '../support/weir-command.ts';
 
@@ -48,8 +51,32 @@ void test('pins can be read by servers of another user; one in the place of anot
       ),
     );
     await mkdir(join(pins, 'folder'));
+    // By its name it is the pin of what it names; but that is no record.
+    const record = 'weir/version';
+    const file = createHash('sha256').update(record).digest('hex').slice(0, 32);
+    const ofNone = { record, name: 'version', pinnedAt: new Date().toISOString(), note: '' };
+    await writeFile(join(pins, file), JSON.stringify(ofNone));
     const states = (await listed(volume)).map((line) => line.split(' ')[1] ?? '');
-    assert.deepEqual(states.sort(), ['unreadable', 'unreadable', 'whole']);
+    assert.deepEqual(states.sort(), ['unreadable', 'unreadable', 'unreadable', 'whole']);
+  });
+});
+
+void test('a pin that cannot be kept keeps nobody from keeping the others', async (t) => {
+  const volume = await freshVolume(t);
+  await withServerOn(volume, { LEASE_SECONDS: '3' }, async (clients, { opsUrl }) => {
+    const areKept = async (whole: number) => (await scraped(opsUrl, 'weir_pins{state="whole"}')) === whole;
+    const names = Array.from({ length: 7 }, (_, index) => `p/e/${index}`);
+    for (const name of names) {
+      await pushTree(clients, name, [100]);
+      assert.equal((await weirOn(volume, 'pin', name)).code, 0);
+    }
+    assert.equal((await weirOn(volume, 'pin', 'loop/x', '--force')).code, 0);
+    // Whoever looks for it now gets an error of the file system.
+    await symlink('loop', join(volume, 'cas', 'refs', 'heads', 'loop'));
+    await eventually(() => areKept(7));
+    await pushTree(clients, 'p/e/7', [100]);
+    assert.equal((await weirOn(volume, 'pin', 'p/e/7')).code, 0);
+    await eventually(() => areKept(8));
   });
 });
 
