@@ -52,7 +52,9 @@ export function withScannedDigests(
           decode: scanning(
             batchReadBlobs.requestType,
             (request) => request.digests,
-            (request, rows) => request.digests.push(...digestsOf(rows)),
+            (request, rows) => {
+              for (const digest of digestsOf(rows)) request.digests.push(digest);
+            },
           ),
         },
       },

@@ -1,6 +1,7 @@
 // Requests for many digests are read by code of ours where they are written as clients write them: it must see what the generated code sees.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import {
   BatchReadBlobsRequest,
@@ -66,6 +67,22 @@ test('requests for many digests mean what the generated code makes of them', () 
     }),
     { numRuns: sized({ short: 20_000, long: 200_000 }) },
   );
+});
+
+test('as many digests as fit into the longest message are understood', () => {
+  const all = Array.from({ length: 190_000 }, (_, index) => ({
+    hash: index.toString(16).padStart(40, '0'),
+    sizeBytes: 0n,
+  }));
+  for (const { scanned, generated } of types) {
+    const request = { instanceName: '', digestFunction: 0 as const };
+    const bytes =
+      generated === BatchReadBlobsRequest
+        ? BatchReadBlobsRequest.encode({ ...request, digests: all, acceptableCompressors: [] }).finish()
+        : FindMissingBlobsRequest.encode({ ...request, blobDigests: all }).finish();
+    // What differs would be too much to show.
+    assert.ok(isDeepStrictEqual(outcome(scanned, bytes), outcome(generated, bytes)));
+  }
 });
 
 /** The message, or that it is none. */
