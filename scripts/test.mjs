@@ -2,7 +2,8 @@
 //
 //   npm test [-- [--no-real-parts] [--long] [FILE …] [--test-name-pattern PATTERN] [other options of node --test]]
 //
-// --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other.
+// --long runs the tests of the promises at the sizes that the promises ask for: hours. One after the other. It also gets
+// those real parts that take too long to make for every run, and runs the suite that wants them.
 // --no-real-parts leaves out the suites that run BuildStream, Bazel, nginx, Prometheus, containers or kubectl, and the set-up for them.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -58,9 +59,11 @@ await run([
   ...files,
 ]);
 
-/** Every test file of the tree; of a long run, those that have a long size. */
+/** Every test file of the tree; of a long run, those that have a long size or want what only it makes. */
 function testFiles() {
-  const folders = long ? ['promises', 'fuzz', 'install'].map((name) => join('test', name)) : ['test'];
+  const folders = long
+    ? ['promises', 'fuzz', 'install', 'kubernetes'].map((name) => join('test', name))
+    : ['test'];
   const filesIn = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
   return folders
     .flatMap(filesIn)

@@ -4,16 +4,19 @@ import { delimiter } from 'node:path';
 
 /**
  * Builds packages into a folder, with the machine's Go or Debian's; undefined when it worked, else why not. The module
- * in `source` is a copy: -mod=mod lets go write the versions of what it needs itself into it.
+ * in `source` is a copy: -mod=mod lets go write the versions of what it needs itself into it. `own` is what a program
+ * wants beyond what all get.
  */
 export function goBuild(
   source: string,
   output: string,
   packages: readonly string[],
   patienceMs: number,
+  own: { flags?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
 ): string | undefined {
   const places = [process.env['PATH'] ?? '', '/usr/local/go/bin', '/usr/lib/go/bin', '/usr/bin'];
-  const { status, error } = spawnSync('go', ['build', '-o', `${output}/`, ...packages], {
+  const args = ['build', '-o', `${output}/`, ...(own.flags ?? []), ...packages];
+  const { status, error } = spawnSync('go', args, {
     cwd: source,
     env: {
       ...process.env,
@@ -22,6 +25,7 @@ export function goBuild(
       GOFLAGS: '-mod=mod',
       GOTOOLCHAIN: 'local',
       GOWORK: 'off',
+      ...own.env,
     },
     stdio: ['ignore', 'ignore', 2],
     timeout: patienceMs,

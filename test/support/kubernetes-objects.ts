@@ -151,6 +151,12 @@ export function deploymentOf(objects: readonly KubernetesObject[]): Deployment {
   return deployment;
 }
 
+/** The pod that a deployment's controller would make. */
+export function podOf({ metadata, spec: { template } }: Deployment): KubernetesObject & { spec: PodSpec } {
+  const own = { ...template.metadata, name: metadata.name };
+  return { apiVersion: 'v1', kind: 'Pod', metadata: own, spec: template.spec };
+}
+
 /** All containers of the pod, sidecars included. */
 export function containersOf(objects: readonly KubernetesObject[]): Container[] {
   const { spec } = deploymentOf(objects).spec.template;

@@ -9,7 +9,7 @@ import type { KubernetesObject } from './kubernetes-objects.ts';
 import { kubectlProgram, kubernetesModules } from './kubernetes-tools.ts';
 
 /** deploy/kubernetes of this repository. */
-const manifests = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes');
+export const manifests = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes');
 
 /** The objects of a folder, by path from deploy/kubernetes. Throws with Kustomize's words. */
 export function rendered(folder: string): KubernetesObject[] {
