@@ -6,7 +6,7 @@ import { CacheError } from '../core/cache-error.ts';
 import { type BlobName, blobName, type Digest, digestText } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { openRegular, syncFolder, syncUpwards } from './durable-file.ts';
-import { KnownFiles } from './integrity.ts';
+import { type FileIdentity, knownFiles } from './known-files.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { moveUnlessReplaced } from './quarantine.ts';
@@ -21,7 +21,7 @@ export type DurabilityMode = 'strict' | 'relaxed';
 /** A blob with the file that was found for it (fileIdentity). */
 export interface FoundBlob {
   readonly digest: Digest;
-  readonly identity: string;
+  readonly identity: FileIdentity;
 }
 
 /** Brings blobs to the disk before something is acknowledged that rests on them. */
@@ -42,7 +42,8 @@ export interface RecordDurability {
 
 /** In flight together, so that the file system can serve several with one write of its journal. */
 const syncsAtOnce = 32;
-const syncedRemembered = 200_000;
+/** Sets of files that are known to be on disk: 256 Ki of them, in 10 MiB. */
+const syncedSets = 65_536;
 
 export function fileDurability(
   mode: DurabilityMode,
@@ -66,7 +67,7 @@ function strict(
   leases: Pick<Leases, 'touch'>,
   observer: Observer,
 ): Durability & RecordDurability {
-  const synced = new KnownFiles(syncedRemembered);
+  const synced = knownFiles(syncedSets, 2);
 
   /** A janitor that looked before the blob was leased may have moved it meanwhile: a touch brings it back. */
   async function openToSync(digest: Digest): Promise<FileHandle> {

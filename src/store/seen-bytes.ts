@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import type { BlobName } from '../core/digest.ts';
-import { contentIdentity, fileIdentity, KnownFiles } from './integrity.ts';
+import { contentIdentity, type FileIdentity, fileIdentity, knownFiles } from './known-files.ts';
 
 /** What this process has seen of the bytes of blobs. Bounded: what is forgotten is looked at again. */
 export interface SeenBytes {
@@ -12,25 +12,26 @@ export interface SeenBytes {
   /** `stats` are those of before it was read. */
   noteRight(name: BlobName, stats: Stats): void;
   /** Another process of this server has noted that of a file; `identity` is what it was told. */
-  learnRight(name: BlobName, identity: string): void;
+  learnRight(name: BlobName, identity: FileIdentity): void;
   /** Whether this file was read and did not give its hash. Another one of the same name is another matter. */
   wereWrong(name: BlobName, stats: Stats): boolean;
   noteWrong(name: BlobName, stats: Stats): void;
 }
 
-const rightRemembered = 100_000;
-const wrongRemembered = 10_000;
+/** 128 Ki large blobs in 7 MiB, and 16 Ki damaged ones in 640 KiB. */
+const rightSets = 32_768;
+const wrongSets = 4096;
 
 /**
  * `trustMs`: for how long bytes that were right are right. A disk changes them without a word to anybody. `onRight` hears of what is noted
- * here, in words for learnRight().
+ * here, for learnRight().
  */
 export function seenBytes(
   trustMs: number,
-  onRight: (name: BlobName, identity: string) => void = () => {},
+  onRight: (name: BlobName, identity: FileIdentity) => void = () => {},
 ): SeenBytes {
-  const right = new KnownFiles(rightRemembered, trustMs);
-  const wrong = new KnownFiles(wrongRemembered);
+  const right = knownFiles(rightSets, 4, trustMs);
+  const wrong = knownFiles(wrongSets, 2);
   return {
     wereRight: (name, stats) => right.has(name, contentIdentity(stats)),
     noteRight(name, stats) {

@@ -8,7 +8,7 @@ import type { TreeStore, VisitedDirectory } from '../core/tree-store.ts';
 import { Directory } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { directoryShape } from './directory-entries.ts';
 import type { FoundBlob } from './durability.ts';
-import { fileIdentity } from './integrity.ts';
+import { fileIdentity } from './known-files.ts';
 import { readMessage } from './stored-messages.ts';
 import type { Leases } from './leases.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';

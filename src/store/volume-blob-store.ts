@@ -19,7 +19,8 @@ import { blobMode, discard, readFully } from './durable-file.ts';
 import { type Answer, following } from '../core/answer.ts';
 import type { FileCalls, SmallFile } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
-import { contentIdentity, mismatchOf } from './integrity.ts';
+import { mismatchOf } from './integrity.ts';
+import { contentIdentity } from './known-files.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
@@ -139,7 +140,7 @@ export function volumeBlobStore(
 
   /** Many may ask for parts of the same blob at once; it is read for all of them together. */
   async function hashOnce(handle: FileHandle, digest: Digest, stats: Stats): Promise<string> {
-    const key = `${blobName(digest)}:${contentIdentity(stats)}`;
+    const key = `${blobName(digest)}:${contentIdentity(stats).join(':')}`;
     const underWay =
       hashing.get(key) ?? hashFile(digest.digestFunction, handle).finally(() => hashing.delete(key));
     hashing.set(key, underWay);

@@ -64,8 +64,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly durability: DurabilityMode;
   /** Left out: this process is a server. False for one of several that together are one, and of which another says so. */
   readonly isServer?: boolean;
-  /** Hears of each large blob whose bytes were compared with its hash, in words for Volume.learnVerified. */
-  readonly onVerified?: (blob: BlobName, file: string) => void;
+  /** Hears of each large blob whose bytes were compared with its hash, and of what tells its file from others, for Volume.learnVerified. */
+  readonly onVerified?: (blob: BlobName, file: readonly number[]) => void;
 }
 
 /** The stores over one mounted directory. Any number of processes may open the same one. */
@@ -87,7 +87,7 @@ export interface Volume {
   /** A blob was set aside: what is remembered of leases and trees is not true any more. */
   distrustLeases(): void;
   /** Another process of this server has compared the bytes of this file with their hash. */
-  learnVerified(blob: BlobName, file: string): void;
+  learnVerified(blob: BlobName, file: readonly number[]): void;
   /** Says that this server still runs; asked for once an hour. */
   renewMark(): Promise<void>;
   /** The orderly end of this server. */

@@ -29,7 +29,7 @@ export interface VerifiedTelling {
   readonly kind: 'verified';
   readonly blob: BlobName;
   /** What tells its file from what it may become. */
-  readonly file: string;
+  readonly file: readonly number[];
 }
 
 /** What a worker tells it. `Report`: what it has counted. */

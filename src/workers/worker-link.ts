@@ -23,7 +23,7 @@ export interface WorkerDuties<Report> {
   beginMeasuring(): Promise<{ done(measured: Measured): void }>;
   distrust(): void;
   /** Another worker has verified this. */
-  learnVerified(blob: BlobName, file: string): void;
+  learnVerified(blob: BlobName, file: readonly number[]): void;
   /** Lets calls end; the process ends when it resolves. */
   stop(): Promise<void>;
 }
@@ -34,7 +34,7 @@ export interface WorkerLink<Report> extends Pick<Channel<WorkerQuestions, Worker
   /** The end of a worker that cannot be one. Resolves when the reason was sent. */
   cannotServe(reason: string): Promise<void>;
   doubted(blob: BlobName): void;
-  verified(blob: BlobName, file: string): void;
+  verified(blob: BlobName, file: readonly number[]): void;
   /** Says what was counted, if that goes quickly, and ends the process with 1. */
   endAfterLastWord(): void;
   /** Says now and again what was counted, when `isNews` says that there is something, and that it is alive. */
