@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClientError, Status } from 'nice-grpc';
 import { resultOf } from './actions.ts';
@@ -26,6 +26,8 @@ export interface FailingSite {
   expectAllReadable(): Promise<void>;
   /** What is read there is uploaded once more. */
   uploadAgain(): Promise<void>;
+  /** Touches the files of all blobs, so that the server knows nothing of their bytes any more. */
+  touchAll(): Promise<void>;
 }
 
 /** Work of a client, each time with content that is new. */
@@ -57,6 +59,7 @@ export async function withFailingSite(
         await write(clients, uploadName(large), large.data);
         await putBatch(clients, tree.blobs);
       },
+      touchAll: () => touchFiles(join(volume, 'cas', 'objects')),
     });
     const code = await weir.stop();
     if (endsInOrder) assert.equal(code, 0, weir.output());
@@ -64,6 +67,12 @@ export async function withFailingSite(
     clients.close();
     await weir.stop();
   }
+}
+
+async function touchFiles(folder: string): Promise<void> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const now = new Date();
+  for (const entry of entries) if (entry.isFile()) await utimes(join(entry.parentPath, entry.name), now, now);
 }
 
 async function expectReadable(clients: Clients, tree: SampleTree, blobs: readonly Blob[]): Promise<void> {

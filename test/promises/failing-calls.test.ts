@@ -102,6 +102,8 @@ async function tryFault(
 ): Promise<{ injected: number; status: string | undefined }> {
   const { workName, call } = fault;
   const work = works[workName];
+  // A disk that lies about bytes which were compared with their hash not long ago is silent-rot.test.ts.
+  if (isLie(fault)) await site.touchAll();
   const injecting = await failingCalls(site.weir.pid, calls, fault);
   const { blobs, outcome } = await work(site).then(
     (done) => ({ ...done, outcome: undefined }),
@@ -113,7 +115,7 @@ async function tryFault(
   assert.doesNotThrow(() => process.kill(site.weir.pid, 0), `the server has ended: ${at}`);
   for (const blob of blobs) await expectNothingWrong(site, fault, blob, at);
   // Bytes that looked wrong are missing until somebody uploads them.
-  if (fault.fault === 'retval=1') await site.uploadAgain();
+  if (isLie(fault)) await site.uploadAgain();
   await site.expectAllReadable();
   // The same again, now that nothing fails.
   const again = await work(site);
@@ -124,11 +126,17 @@ async function tryFault(
   return { injected: failed, status: outcome?.status };
 }
 
-/** Short counts are lies here, and a client is told what is wrong with them, or that it is not here. */
-function expectRightStatus({ fault }: Fault, outcome: Outcome, at: string): void {
+/** It says that it has moved a byte, and has not. */
+function isLie({ fault }: Fault): boolean {
+  return fault === 'retval=1';
+}
+
+/** A client is told of a lie what is wrong with the bytes, or that they are not here. */
+function expectRightStatus(plan: Fault, outcome: Outcome, at: string): void {
+  const { fault } = plan;
   const { status, message } = outcome;
   if (fault === 'error=ENOSPC' || fault === 'error=EDQUOT') assert.equal(status, 'RESOURCE_EXHAUSTED', at);
-  else if (fault === 'retval=1') assert.ok(['NOT_FOUND', 'FAILED_PRECONDITION'].includes(status), at);
+  else if (isLie(plan)) assert.ok(['NOT_FOUND', 'FAILED_PRECONDITION'].includes(status), at);
   else assert.equal(status, 'UNAVAILABLE', at);
   if (fault === 'error=EROFS') assert.match(message, /read-only/);
 }
@@ -154,16 +162,11 @@ function outcomeOf(error: unknown): Outcome {
 }
 
 /** What was acknowledged is there. A write that lied may have left something else, which nobody is given. */
-async function expectNothingWrong(
-  site: FailingSite,
-  { fault }: Fault,
-  blob: Blob,
-  at: string,
-): Promise<void> {
+async function expectNothingWrong(site: FailingSite, fault: Fault, blob: Blob, at: string): Promise<void> {
   try {
     await expectBytes(site.clients, blob);
   } catch (error) {
-    assert.equal(fault, 'retval=1', `${at}: ${String(error)}`);
+    assert.ok(isLie(fault), `${at}: ${String(error)}`);
     assert.equal(outcomeOf(error).status, 'NOT_FOUND', at);
   }
 }
