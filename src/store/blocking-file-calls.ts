@@ -1,6 +1,8 @@
 import {
   closeSync,
   constants,
+  fdatasync,
+  fsync,
   fstatSync,
   linkSync,
   lstatSync,
@@ -12,10 +14,14 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { promisify } from 'node:util';
 import type { Answer } from '../core/answer.ts';
-import type { FileCalls, SmallFile } from './file-calls.ts';
+import type { FileCalls, SmallFile, SyncedFile } from './file-calls.ts';
 import { stuck } from './durable-file.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
+
+const syncBytes = promisify(fdatasync);
+const syncNames = promisify(fsync);
 
 /** The longest that these calls keep the event loop from everything else. Milliseconds. */
 const sliceMs = 4;
@@ -34,6 +40,15 @@ export function blockingFileCalls(): FileCalls {
     link: (path, newPath) => inTurn(() => linkUnlessThere(path, newPath)),
     discard: (path) => inTurn(() => discard(path)),
     names: (folder) => inTurn(() => names(folder)),
+    // A sync takes as long as the disk does: that one is for the pool.
+    sync: async (path) => {
+      const file = await inTurn(() => openFile(path));
+      return file && (await syncFile(file));
+    },
+    syncFolder: async (folder) => {
+      const descriptor = await inTurn(() => openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY));
+      await syncNames(descriptor).finally(() => closeSync(descriptor));
+    },
   };
 }
 
@@ -78,12 +93,40 @@ function refresh(path: string, time: number): boolean {
   }
 }
 
-function readSmall(path: string, size: number): SmallFile | undefined {
+interface OpenFile {
+  readonly descriptor: number;
+  readonly stats: Stats;
+}
+
+/** Undefined for what is absent or is not a regular file. */
+function openFile(path: string): OpenFile | undefined {
   const descriptor = openRegular(path);
   if (descriptor === undefined) return undefined;
+  let stats: Stats | undefined;
   try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) return undefined;
+    stats = fstatSync(descriptor);
+  } finally {
+    if (stats?.isFile() !== true) closeSync(descriptor);
+  }
+  return stats.isFile() ? { descriptor, stats } : undefined;
+}
+
+async function syncFile({ descriptor, stats }: OpenFile): Promise<SyncedFile> {
+  try {
+    await syncBytes(descriptor);
+    return { stats };
+  } catch (failure) {
+    return { stats, failure };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readSmall(path: string, size: number): SmallFile | undefined {
+  const file = openFile(path);
+  if (file === undefined) return undefined;
+  const { descriptor, stats } = file;
+  try {
     if (stats.size !== size) return { stats, bytes: undefined };
     const bytes = Buffer.allocUnsafeSlow(size);
     let done = 0;

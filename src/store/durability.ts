@@ -5,12 +5,13 @@ import pMap from 'p-map';
 import { CacheError } from '../core/cache-error.ts';
 import { type BlobName, blobName, type Digest, digestText } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { openRegular, syncFolder, syncUpwards } from './durable-file.ts';
+import { syncUpwards } from './durable-file.ts';
+import type { FileCalls, SyncedFile } from './file-calls.ts';
 import { type FileIdentity, knownFiles } from './known-files.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { moveUnlessReplaced } from './quarantine.ts';
-import { isAbsent, volumeError } from './volume-error.ts';
+import { volumeError } from './volume-error.ts';
 
 /**
  * `strict`: what is acknowledged survives a power cut. `relaxed`: it survives the end of the process, but for a
@@ -47,11 +48,12 @@ const syncedSets = 65_536;
 
 export function fileDurability(
   mode: DurabilityMode,
+  calls: Pick<FileCalls, 'sync' | 'syncFolder'>,
   layout: Layout,
   leases: Pick<Leases, 'touch'>,
   observer: Observer,
 ): Durability & RecordDurability {
-  return mode === 'strict' ? strict(layout, leases, observer) : relaxed;
+  return mode === 'strict' ? strict(calls, layout, leases, observer) : relaxed;
 }
 
 const relaxed: Durability & RecordDurability = {
@@ -63,6 +65,7 @@ const relaxed: Durability & RecordDurability = {
 
 /** Syncs each blob's file once for its lifetime, as far as this process remembers. */
 function strict(
+  calls: Pick<FileCalls, 'sync' | 'syncFolder'>,
   layout: Layout,
   leases: Pick<Leases, 'touch'>,
   observer: Observer,
@@ -70,28 +73,20 @@ function strict(
   const synced = knownFiles(syncedSets, 2);
 
   /** A janitor that looked before the blob was leased may have moved it meanwhile: a touch brings it back. */
-  async function openToSync(digest: Digest): Promise<FileHandle> {
+  async function syncFound(digest: Digest): Promise<SyncedFile> {
     const path = layout.blob(blobName(digest));
-    try {
-      return await openRegular(path);
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-    }
-    if ((await leases.touch(digest)) === undefined) throw vanished(digest);
-    return await openRegular(path);
+    const inPlace = await calls.sync(path);
+    if (inPlace !== undefined) return inPlace;
+    const back = (await leases.touch(digest)) && (await calls.sync(path));
+    if (back === undefined) throw vanished(digest);
+    return back;
   }
 
   async function syncBlob({ digest }: FoundBlob): Promise<void> {
-    const handle = await openToSync(digest);
-    try {
-      const stats = await handle.stat();
-      await handle.datasync().catch((error: unknown) => {
-        setAside(blobName(digest), stats);
-        throw error;
-      });
-    } finally {
-      await handle.close();
-    }
+    const { stats, failure } = await syncFound(digest);
+    if (failure === undefined) return;
+    setAside(blobName(digest), stats);
+    throw failure;
   }
 
   /**
@@ -131,7 +126,7 @@ function strict(
       try {
         await syncAll(unknown);
         const folders = new Set(unknown.map(({ digest }) => layout.blobFolder(blobName(digest))));
-        await pMap(folders, syncFolder, { concurrency: syncsAtOnce });
+        await pMap(folders, (folder) => calls.syncFolder(folder), { concurrency: syncsAtOnce });
         // One of the folders, or of those above, may have been made anew.
         const functions = new Set(unknown.map(({ digest }) => digest.digestFunction));
         for (const name of functions) await syncUpwards(layout.objectsOf(name), layout.root);

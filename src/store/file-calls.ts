@@ -32,6 +32,16 @@ export interface FileCalls {
   discard(path: string): Answer<void>;
   /** Names in a folder; none when it is absent. */
   names(folder: string): Answer<string[]>;
+  /** Brings the bytes of a file to the disk; undefined when it is absent or is not a regular file. */
+  sync(path: string): Promise<SyncedFile | undefined>;
+  /** Brings the names in a folder to the disk. */
+  syncFolder(folder: string): Promise<void>;
+}
+
+/** A file that was to be brought to the disk; with a `failure`, what it got since the last time may be lost. */
+export interface SyncedFile {
+  readonly stats: Stats;
+  readonly failure?: unknown;
 }
 
 /** f_type of file systems on local disks and in memory (statfs(2), linux/magic.h). */

@@ -1,5 +1,5 @@
 import { link, lstat, lutimes, readdir } from 'node:fs/promises';
-import { createNew, discard, openRegular, readFully, writeFully } from './durable-file.ts';
+import { createNew, discard, openRegular, readFully, syncFolder, writeFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
@@ -59,6 +59,21 @@ export function pooledFileCalls(): FileCalls {
     },
 
     discard,
+    async sync(path) {
+      const handle = await unlessAbsent(openRegular(path), undefined);
+      if (handle === undefined) return undefined;
+      try {
+        const stats = await handle.stat();
+        const failure: unknown = await handle.datasync().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        return { stats, failure };
+      } finally {
+        await handle.close();
+      }
+    },
+    syncFolder,
     names: async (folder) => await unlessAbsent(readdir(folder), []),
   };
 }

@@ -147,7 +147,7 @@ export async function openVolume(
   });
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
-  const durability = fileDurability(options.durability, layout, leases, observer);
+  const durability = fileDurability(options.durability, calls, layout, leases, observer);
   const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
   const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, durability, whole);
   const records = recordsWithNumbers(volumeRecords(calls, layout, leases, durability), space);

@@ -23,7 +23,7 @@ void test('a file is known until another one has its name', () => {
     [1, 2.5, 9, 4],
     [1, 2.5, 3, 9],
   ])
-    assert.ok(!files.has(name, other), `${other}`);
+    assert.ok(!files.has(name, other), other.join(' '));
   assert.ok(!files.has(nameOf('b'), [1, 2.5, 3, 4]));
   files.add(name, [9, 2.5, 3, 4]);
   assert.ok(!files.has(name, [1, 2.5, 3, 4]));

@@ -11,8 +11,15 @@ export interface AttachedStrace {
   end(): Promise<void>;
 }
 
-/** Resolves when it has said so often that it is attached to something; rejects with its words when it ends instead. */
-export async function attachedStrace(options: readonly string[], attachments = 1): Promise<AttachedStrace> {
+/**
+ * Resolves when it has said so often that it is attached to something. When it ends instead, it rejects with its words,
+ * unless what it does to the process may be the end of both (`kills`).
+ */
+export async function attachedStrace(
+  options: readonly string[],
+  attachments = 1,
+  kills = false,
+): Promise<AttachedStrace> {
   const strace = spawn('strace', options, { stdio: ['ignore', 'ignore', 'pipe'] });
   const endWithUs = () => strace.kill('SIGKILL');
   process.once('exit', endWithUs);
@@ -20,8 +27,10 @@ export async function attachedStrace(options: readonly string[], attachments = 1
   let said = '';
   strace.stderr.on('data', (chunk) => (said += String(chunk)));
   await eventually(() => {
-    if (hasEnded()) throw new Error(`strace has ended: ${said}`);
-    return said.split('attached').length > attachments;
+    const isAttached = said.split('attached').length > attachments;
+    if (hasEnded() && !isAttached && !(kills && said.includes('attached')))
+      throw new Error(`strace has ended: ${said}`);
+    return isAttached || hasEnded();
   });
   return {
     hasEnded,

@@ -26,7 +26,7 @@ export async function hurt(pid: number, { calls, fault, when, threads }: Fault):
   const injection = `inject=${calls.map((name) => `?${name}`).join(',')}:${fault}:when=${when}`;
   const whom = threads?.flatMap((thread) => ['-p', `${thread}`]) ?? ['-f', ...pidOptions(pid)];
   const options = ['-o', '/dev/null', '-e', injection, ...whom];
-  const strace = await attachedStrace(options, threads?.length ?? 1);
+  const strace = await attachedStrace(options, threads?.length ?? 1, fault === 'signal=SIGKILL');
   return {
     ended: () => eventually(() => strace.hasEnded()),
     end: () => strace.end(),
