@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { Readable, type TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import {
@@ -9,6 +9,7 @@ import {
   zstdCompressSync,
   zstdDecompress,
   zstdDecompressSync,
+  type ZstdOptions,
 } from 'node:zlib';
 import { CacheError } from './cache-error.ts';
 import { slots } from './slots.ts';
@@ -24,6 +25,8 @@ const decoding = { params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } };
 const encoding = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** Size of the pieces that come out of a stream. */
 const chunkSize = 256 * 1024;
+/** One piece of the source at a time: its memory may be used again for the one after the next. */
+const compressing: ZstdOptions & TransformOptions = { ...encoding, chunkSize, writableHighWaterMark: 1 };
 /** Streams at once, in both directions together: a decoder's window is memory that the sender decides on. */
 const streams = slots(64);
 /** Less than this costs less to (de)compress than a turn through the thread pool. Bytes. */
@@ -32,14 +35,14 @@ const atOnceUpTo = 32 * 1024;
 const pooledCompress = promisify<Uint8Array, object, Buffer>(zstdCompress);
 const pooledDecompress = promisify<Uint8Array, object, Buffer>(zstdDecompress);
 
-/** Compressed pieces of a stream of bytes. What the source throws is thrown, and the compressed stream then has no end. */
+/** Compressed pieces of a stream of bytes, of which it needs none any more when it asks for the next. What the source throws is thrown, and the compressed stream then has no end. */
 export async function* zstdCompressed(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const release = await streams.take(signal);
   try {
-    const transform = createZstdCompress({ ...encoding, chunkSize });
+    const transform = createZstdCompress(compressing);
     const pumping = pipeline(source, transform);
     // Its failure is the transform's too, and is thrown there.
     pumping.catch(() => {});

@@ -115,7 +115,7 @@ async function sendCompressed(
   onFound();
   const { etag: _ofPlainBytes, 'accept-ranges': _none, ...others } = headers;
   exchange.response.writeHead(200, { ...others, 'content-encoding': 'zstd' });
-  await sendAll(exchange, reading, zstdCompressed(reading, exchange.signal), observer);
+  await sendAll(exchange, reading, zstdCompressed(reading.reusing(), exchange.signal), observer);
 }
 
 async function sendAll(

@@ -40,7 +40,9 @@ export function byteStreamService(
       throw error;
     });
     observer.lookedUp('read', caller.tool, 1, 0);
-    for await (const data of compressor === 'zstd' ? zstdCompressed(reading, signal) : reading.reusing()) {
+    for await (const data of compressor === 'zstd'
+      ? zstdCompressed(reading.reusing(), signal)
+      : reading.reusing()) {
       yield { data };
       observer.sent(service, caller.listener, data.length);
     }

@@ -256,7 +256,9 @@ void describe('zstd', () => {
         }),
       );
     }
-    assert.deepEqual(zstdDecompressSync(await read(site.pull, zstdName(blob))), Buffer.from(blob.data));
+    // Readings of many at once use memory again for pieces that others may still be compressing.
+    const wholes = await Promise.all(Array.from({ length: 70 }, () => read(site.pull, zstdName(blob))));
+    for (const whole of wholes) assert.ok(zstdDecompressSync(whole).equals(blob.data));
     await eventually(async () => (await scraped(site.weir.opsUrl, 'weir_calls_in_flight')) === 0);
   });
 });
