@@ -15,6 +15,8 @@ export interface LeaseMemory {
   renewAll(digests: readonly Digest[]): Digest[];
   /** The same; which of them have to be looked at, and how many others there are, each counted once. */
   renewPacked(digests: PackedDigests): { readonly unknown: readonly number[]; readonly renewed: number };
+  /** Whether it need not be looked at now. Promises nothing. */
+  rests(digest: Digest): boolean;
   /** The blob is promised now; for so many milliseconds it need not be looked at again. */
   promised(digest: Digest, restMs: number): void;
   /** The blob is not there. Whether that breaks a promise of this process. */
@@ -113,6 +115,10 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
         }
       }
       return { unknown, renewed };
+    },
+    rests(digest) {
+      const at = slotIn(setOf(digest), digest);
+      return at !== -1 && elapsed() < (numbers[at + restsUntilAt] ?? 0);
     },
     promised(digest, restMs) {
       const set = setOf(digest);

@@ -56,6 +56,10 @@ export interface Leases {
   readonly now: Clock;
   /** For how long a file with these times need not be touched again. Milliseconds; 0 for one that was not touched now. */
   restMs(stats: Stats): number;
+  /** Whether a look at its file would change nothing, as far as this process remembers: it is promised, and need not be touched. */
+  rests(digest: Digest): boolean;
+  /** A file of this blob was looked at and is what it should be; where its times promise it for a while, that is remembered. */
+  seenResting(digest: Digest, stats: Stats): void;
   /** A new file of this blob is here. */
   stored(digest: Digest): void;
   /** A reader has found no file of this blob, not in the trash either. */
@@ -255,6 +259,10 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     restMs,
     notFound,
     touch: async (digest) => (await touchAll([digest]))[0],
+    rests: (digest) => memory.rests(digest),
+    seenResting(digest, stats) {
+      if (restMs(stats) > 0) memory.promised(digest, restMs(stats));
+    },
     // The next look finds out for how long it is good.
     stored: (digest) => memory.promised(digest, 0),
     distrust: () => memory.forgetAll(),

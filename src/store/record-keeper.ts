@@ -56,6 +56,7 @@ const unwritten = { syncRecord: () => Promise.resolve(), syncName: () => Promise
 const noMemory: LeaseMemory = {
   renewAll: (digests) => [...digests],
   renewPacked: ({ length }) => ({ unknown: [...Array(length).keys()], renewed: 0 }),
+  rests: () => false,
   promised: () => {},
   isBroken: () => false,
   forgetAll: () => {},

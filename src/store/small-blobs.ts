@@ -3,16 +3,26 @@ import { LRUCache } from 'lru-cache';
 import type { BlobName } from '../core/digest.ts';
 
 /**
- * Bytes of small blobs that gave their hash: whoever sees that the file is still there, and the same, need not open and
- * read it. That look is the caller's: what was evicted or set aside is not here. Bounded: what was used longest ago goes.
+ * Bytes of small blobs that gave their hash: whoever knows that the file is still there, and the same, need not open and
+ * read it. That is the caller's: what was evicted or set aside is not known here. Bounded: what was used longest ago goes.
  */
 export interface SmallBlobs {
-  /** Whether a look at the file can spare reading it. */
-  has(name: BlobName): boolean;
-  /** The bytes, for a file that has not been touched or written to since they were read; nobody changes them. */
-  bytes(name: BlobName, stats: Stats): Uint8Array | undefined;
-  /** `stats` are those of before they were read. */
+  find(name: BlobName): SmallBlob | undefined;
+  /** `stats` are those of before the bytes were read. */
   keep(name: BlobName, stats: Stats, bytes: Uint8Array): void;
+  forget(name: BlobName): void;
+}
+
+/** Bytes as they were in a file; nobody changes them. */
+export interface SmallBlob {
+  readonly bytes: Uint8Array;
+  readonly ino: number;
+  readonly ctimeMs: number;
+}
+
+/** Whether the file has not been touched or written to since the bytes were read. */
+export function isOfFile({ bytes, ino, ctimeMs }: SmallBlob, stats: Stats): boolean {
+  return bytes.length === stats.size && ino === stats.ino && ctimeMs === stats.ctimeMs;
 }
 
 /** Of all together, with what each takes besides its bytes. Bytes. */
@@ -21,28 +31,18 @@ const entryBytes = 1024;
 /** Of larger ones, reading costs little beside sending. Bytes. */
 const largestKept = 64 * 1024;
 
-interface Kept {
-  readonly bytes: Uint8Array;
-  readonly ino: number;
-  readonly ctimeMs: number;
-}
-
 /** `trustMs`: after so long they are read again, and a disk that has changed them without a word to anybody is noticed. */
 export function smallBlobs(trustMs: number): SmallBlobs {
-  const kept = new LRUCache<string, Kept>({
+  const kept = new LRUCache<string, SmallBlob>({
     maxSize: mostKept,
     sizeCalculation: ({ bytes }) => bytes.length + entryBytes,
     ttl: trustMs,
   });
   return {
-    has: (name) => kept.has(name),
-    bytes(name, { size, ino, ctimeMs }) {
-      const known = kept.get(name);
-      const isSame = known?.bytes.length === size && known.ino === ino && known.ctimeMs === ctimeMs;
-      return isSame ? known.bytes : undefined;
-    },
+    find: (name) => kept.get(name),
     keep(name, { ino, ctimeMs }, bytes) {
       if (bytes.length <= largestKept) kept.set(name, { bytes, ino, ctimeMs });
     },
+    forget: (name) => void kept.delete(name),
   };
 }
