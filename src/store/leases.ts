@@ -39,7 +39,9 @@ export interface Leases {
    * The latter is reported as a doubt and changes nothing.
    */
   touch(digest: Digest): Promise<Stats | undefined>;
-  /** The same for many, in their order. `early`: a file is written to when half of the time is over after which it has to be. */
+  /** The same, but what is not in its place counts as absent, and may be in the trash. */
+  touchInPlace(digest: Digest): Promise<Stats | undefined>;
+  /** touch() for many, in their order. `early`: a file is written to when half of the time is over after which it has to be. */
   touchAll(digests: readonly Digest[], signal?: AbortSignal, early?: boolean): Promise<(Stats | undefined)[]>;
   /** Those that are not here; all others are leased. What this process has just promised is not looked at again. */
   leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
@@ -132,15 +134,34 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
         found.push(...(await lookUp(digests.slice(start, start + lookupsAtOnce), youngMs)));
       }
       for (const [index, digest] of digests.entries()) {
-        const stats = unlessWrong(blobName(digest), ofRightSize(digest, found[index]));
-        found[index] = stats;
-        if (stats !== undefined) memory.promised(digest, restMs(stats));
-        else if (memory.isBroken(digest)) await notFound(digest);
+        found[index] = promisedBy(digest, found[index]);
+        if (found[index] === undefined && memory.isBroken(digest)) await notFound(digest);
       }
     } catch (error) {
       throw volumeError(error, 'looking for blobs');
     }
     return found;
+  }
+
+  /** The same stats where they are those of a sound file, which is promised then. */
+  function promisedBy(digest: Digest, found: Stats | undefined): Stats | undefined {
+    const stats = unlessWrong(blobName(digest), ofRightSize(digest, found));
+    if (stats !== undefined) memory.promised(digest, restMs(stats));
+    return stats;
+  }
+
+  async function touch(digest: Digest): Promise<Stats | undefined> {
+    return (await touchAll([digest]))[0];
+  }
+
+  async function touchInPlace(digest: Digest): Promise<Stats | undefined> {
+    // Where it has to be, an absence is looked into.
+    if (memory.isBroken(digest)) return await touch(digest);
+    try {
+      return promisedBy(digest, await touchFile(layout.blob(blobName(digest)), digest.sizeBytes));
+    } catch (error) {
+      throw volumeError(error, 'looking for a blob');
+    }
   }
 
   async function lookUp(digests: readonly Digest[], youngMs: number): Promise<(Stats | undefined)[]> {
@@ -258,7 +279,8 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     now: clock,
     restMs,
     notFound,
-    touch: async (digest) => (await touchAll([digest]))[0],
+    touch,
+    touchInPlace,
     rests: (digest) => memory.rests(digest),
     seenResting(digest, stats) {
       if (restMs(stats) > 0) memory.promised(digest, restMs(stats));

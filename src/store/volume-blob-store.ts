@@ -226,7 +226,11 @@ export function volumeBlobStore(
   }
 
   async function has(digest: Digest): Promise<boolean> {
-    const stats = await leases.touch(digest);
+    return await isRight(digest, await leases.touch(digest));
+  }
+
+  /** Whether a file that was found, if it was, has the right bytes. */
+  async function isRight(digest: Digest, stats: Stats | undefined): Promise<boolean> {
     if (stats === undefined) return false;
     try {
       await verify(digest);
@@ -247,7 +251,8 @@ export function volumeBlobStore(
       observer.uploadMismatched();
       throw wrong;
     }
-    if (await has(digest)) return;
+    // What has gone to the trash is written anew: looking for it would cost more.
+    if (await isRight(digest, await leases.touchInPlace(digest))) return;
     await space.take(bytes.length, 1);
     const temporary = layout.temporaryFile(randomUUID());
     let isNew = false;
