@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { type BlobName, blobNameParts } from '../core/digest.ts';
 import { headBytes } from '../core/packed-digests.ts';
+import { takenMemory } from './taken-memory.ts';
 
 /** What tells a file from others of its name: numbers of its inode. */
 export type FileIdentity = readonly number[];
@@ -33,10 +34,10 @@ const headWords = headBytes / 4;
 export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITIVE_INFINITY): KnownFiles {
   const places = sets * ways;
   /** The first 16 bytes of each hash: nobody makes another blob that has them in common. */
-  const heads = new Int32Array(places * headWords);
-  const identities = new Float64Array(places * numbers);
+  const heads = takenMemory(new Int32Array(places * headWords));
+  const identities = takenMemory(new Float64Array(places * numbers));
   /** By performance.now(); 0 where nothing is. */
-  const addedAt = new Float64Array(places);
+  const addedAt = takenMemory(new Float64Array(places));
   const wanted = new Int32Array(headWords);
   const wantedBytes = Buffer.from(wanted.buffer);
 

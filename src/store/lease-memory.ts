@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestFunctions } from '../core/digest-function.ts';
 import { headBytes, type PackedDigests } from '../core/packed-digests.ts';
+import { takenMemory } from './taken-memory.ts';
 
 /**
  * What this process has promised lately. A blob that it has seen leased for a while need not be looked at again in
@@ -40,8 +41,8 @@ const parts = 1024;
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
   const slots = sets * ways;
   /** The first 16 bytes of each hash: nobody makes another blob that has them in common. */
-  const hashes = new Int32Array(slots * hashWords);
-  const numbers = new Float64Array(slots * numbersOfSlot);
+  const hashes = takenMemory(new Int32Array(slots * hashWords));
+  const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
   const wanted = new Int32Array(hashWords);
   const wantedBytes = Buffer.from(wanted.buffer);
   let forgotten = 0;

@@ -18,9 +18,9 @@ export interface SeenBytes {
   noteWrong(name: BlobName, stats: Stats): void;
 }
 
-/** 128 Ki large blobs in 7 MiB, and 16 Ki damaged ones in 640 KiB. */
-const rightSets = 32_768;
-const wrongSets = 4096;
+/** 32 Ki large blobs in 1.8 MiB, and 8 Ki damaged ones in 320 KiB. */
+const rightSets = 8192;
+const wrongSets = 2048;
 
 /**
  * `trustMs`: for how long bytes that were right are right. A disk changes them without a word to anybody. `onRight` hears of what is noted
