@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, DEFAULT_CIPHERS } from 'node:tls';
 import { Status } from 'nice-grpc-common';
 import type { Cut } from '../core/observer.ts';
 import { Connection } from '../http2/connection.ts';
@@ -130,8 +130,12 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
   };
 }
 
+/** The default ones, with the cheapest of the strong ones first: with keys of 256 bits, large reads cost a tenth more. */
+const ciphers = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
+
 function tlsServer(tls: ReloadableTls): Server {
-  const server = createTlsServer({ noDelay: true, ALPNProtocols: ['h2'], ...tls.serverOptions() });
+  const options = { noDelay: true, ALPNProtocols: ['h2'], ciphers, honorCipherOrder: true };
+  const server = createTlsServer({ ...options, ...tls.serverOptions() });
   tls.onReload(() => server.setSecureContext(tls.serverOptions()));
   return server;
 }
