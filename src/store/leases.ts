@@ -238,9 +238,15 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     return { asked, missing: await absentOf(distinctDigests(all), signal) };
   }
 
+  /** In pieces, so that what was found of many is not held until the last is looked at. */
   async function absentOf(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
-    const found = await touchAll(digests, signal);
-    return digests.filter((_, index) => found[index] === undefined);
+    const absent: Digest[] = [];
+    for (let start = 0; start < digests.length; start += lookupsAtOnce) {
+      const piece = digests.slice(start, start + lookupsAtOnce);
+      const found = await touchAll(piece, signal);
+      for (const [index, digest] of piece.entries()) if (found[index] === undefined) absent.push(digest);
+    }
+    return absent;
   }
 
   async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
