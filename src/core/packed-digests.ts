@@ -1,15 +1,15 @@
 import { type Digest, digestOf, parseDigest } from './digest.ts';
 import type { DigestFunction } from './digest-function.ts';
 
-/** So many bytes tell hashes apart: nobody makes another blob that has them in common. */
-export const headBytes = 16;
+/** Bytes of the hashes that stand in rows: all of them. Nobody makes two blobs that have half of it in common, but anybody can ask for one. */
+export const hashBytes = 32;
 
-/** The digests of a request as they stand in its message: lower-case hex, all of one length of at least two `headBytes`. */
+/** The digests of a request as they stand in its message: lower-case hex, each of two `hashBytes`. */
 export interface DigestRows {
   /** How many there are. */
   readonly length: number;
-  /** The first bytes of each hash, one behind the other. */
-  readonly heads: Uint8Array;
+  /** One behind the other. */
+  readonly hashes: Uint8Array;
   /** As the message has them, 0 to Number.MAX_SAFE_INTEGER. */
   readonly sizes: readonly number[];
   hash(index: number): string;
@@ -19,8 +19,8 @@ export interface DigestRows {
 export interface PackedDigests {
   readonly length: number;
   readonly digestFunction: DigestFunction;
-  /** The first bytes of each hash as `headBytes / 4` words in the order of this machine, one behind the other. */
-  readonly heads: Int32Array;
+  /** Each as `hashBytes / 4` words in the order of this machine, one behind the other. */
+  readonly hashes: Int32Array;
   /** Of each blob. Bytes. */
   readonly sizes: readonly number[];
   digest(index: number): Digest;
@@ -34,7 +34,7 @@ export function packedDigests(rows: DigestRows, digestFunction: DigestFunction |
   return {
     length: rows.length,
     digestFunction: hashedBy,
-    heads: new Int32Array(rows.heads.buffer, rows.heads.byteOffset, (rows.length * headBytes) / 4),
+    hashes: new Int32Array(rows.hashes.buffer, rows.hashes.byteOffset, (rows.length * hashBytes) / 4),
     sizes: rows.sizes,
     digest: (index) => digestOf(rows.hash(index), rows.sizes[index] ?? 0, hashedBy),
   };

@@ -1,5 +1,5 @@
 import type { UncheckedDigest } from '../core/digest.ts';
-import { type DigestRows, headBytes } from '../core/packed-digests.ts';
+import { type DigestRows, hashBytes } from '../core/packed-digests.ts';
 import type {
   ContentAddressableStorageDefinition,
   Digest,
@@ -10,8 +10,8 @@ import type {
 const [digestsTag, hashTag, sizeTag] = [0x12, 0x0a, 0x10];
 /** Sizes of at most so many bytes are no longer than a number can be, exactly. */
 const mostSizeBytes = 7;
-/** Of a digest, its tag and its length: fewer, and rows could be more than there is room for. */
-const leastRowBytes = 2 + 2 + 2 * headBytes;
+/** Of a digest, its tag and its length. */
+const leastRowBytes = 2 + 2 + 2 * hashBytes;
 /** What each byte says in lower-case hex; -1 for those that it has not. */
 const digits = Int8Array.from({ length: 256 }, (_, byte) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(byte)),
@@ -94,7 +94,7 @@ function scanning<T>(
 /** Reads digests from there on, and says where something else begins. */
 function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
   const hashLength = bytes[begin + 3] ?? 0;
-  const heads = new Uint8Array(Math.floor((bytes.length - begin) / leastRowBytes) * headBytes);
+  const hashes = new Uint8Array(Math.floor((bytes.length - begin) / leastRowBytes) * hashBytes);
   const hashesAt: number[] = [];
   const sizes: number[] = [];
   let at = begin;
@@ -103,11 +103,11 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
     const hashEnd = at + 4 + hashLength;
     // A length of more than 127 has a second byte.
     if ((bytes[at + 1] ?? 0) > 0x7f || hashLength > 0x7f || end > bytes.length) break;
-    if (hashLength < 2 * headBytes) break;
+    if (hashLength !== 2 * hashBytes) break;
     if (bytes[at + 2] !== hashTag || bytes[at + 3] !== hashLength || hashEnd > end) break;
     const size = hashEnd === end ? 0 : sizeAt(bytes, hashEnd, end);
     if (size === undefined) break;
-    if (!takeHash(bytes, at + 4, hashEnd, heads, sizes.length * headBytes)) break;
+    if (!takeHash(bytes, at + 4, hashes, sizes.length * hashBytes)) break;
     hashesAt.push(at + 4);
     sizes.push(size);
     at = end;
@@ -116,20 +116,19 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
     const hashAt = hashesAt[index] ?? 0;
     return bytes.toString('latin1', hashAt, hashAt + hashLength);
   };
-  return { rows: { length: sizes.length, heads, sizes, hash }, end: at };
+  return { rows: { length: sizes.length, hashes, sizes, hash }, end: at };
 }
 
-/** Whether it is lower-case hex; its first bytes go to `heads`. */
-function takeHash(bytes: Buffer, begin: number, end: number, heads: Uint8Array, headAt: number): boolean {
+/** Whether it is lower-case hex; what it says goes to `hashes`. */
+function takeHash(bytes: Buffer, begin: number, hashes: Uint8Array, hashAt: number): boolean {
   // Less than nothing as soon as one of them is.
   let all = 0;
   let at = begin;
-  for (let to = headAt; to < headAt + headBytes; to++, at += 2) {
+  for (let to = hashAt; to < hashAt + hashBytes; to++, at += 2) {
     const byte = ((digits[bytes[at] ?? 0] ?? -1) << 4) | (digits[bytes[at + 1] ?? 0] ?? -1);
     all |= byte;
-    heads[to] = byte;
+    hashes[to] = byte;
   }
-  for (; at < end; at++) all |= digits[bytes[at] ?? 0] ?? -1;
   return all >= 0;
 }
 

@@ -1,6 +1,5 @@
 import type { Stats } from 'node:fs';
 import { type BlobName, blobNameParts } from '../core/digest.ts';
-import { headBytes } from '../core/packed-digests.ts';
 import { takenMemory } from './taken-memory.ts';
 
 /** What tells a file from others of its name: numbers of its inode. */
@@ -24,6 +23,8 @@ export interface KnownFiles {
 }
 
 const ways = 4;
+/** Of a hash: of two files that are here, none have so much in common. */
+const headBytes = 16;
 const headWords = headBytes / 4;
 
 /**
@@ -33,7 +34,6 @@ const headWords = headBytes / 4;
  */
 export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITIVE_INFINITY): KnownFiles {
   const places = sets * ways;
-  /** The first 16 bytes of each hash: nobody makes another blob that has them in common. */
   const heads = takenMemory(new Int32Array(places * headWords));
   const identities = takenMemory(new Float64Array(places * numbers));
   /** By performance.now(); 0 where nothing is. */

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
 import { digestFunctions } from '../core/digest-function.ts';
-import { headBytes, type PackedDigests } from '../core/packed-digests.ts';
+import { hashBytes, type PackedDigests } from '../core/packed-digests.ts';
 import { takenMemory } from './taken-memory.ts';
 
 /**
@@ -27,10 +28,10 @@ export interface LeaseMemory {
   generation(): number;
 }
 
-/** Of 256 Ki blobs, with 48 bytes each. Two bytes of a hash say which set it belongs to. */
+/** Of 256 Ki blobs, with 64 bytes each. Two bytes of a hash say which set it belongs to. */
 const sets = 65_536;
 const ways = 4;
-const hashWords = headBytes / 4;
+const hashWords = hashBytes / 4;
 /** What is known of a blob stands together, as the processor fetches it from memory. Times are those of the clock. */
 const [sizeAt, functionAt, promisedUntilAt, restsUntilAt] = [0, 1, 2, 3];
 const numbersOfSlot = 4;
@@ -40,7 +41,7 @@ const parts = 1024;
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
   const slots = sets * ways;
-  /** The first 16 bytes of each hash: nobody makes another blob that has them in common. */
+  /** Of hashes that are longer, their SHA-256; shorter ones end with zeros. */
   const hashes = takenMemory(new Int32Array(slots * hashWords));
   const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
   const wanted = new Int32Array(hashWords);
@@ -50,7 +51,11 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
 
   /** Leaves the hash in `wanted`; the first slot of the set that it belongs to. */
   function setOf({ hash }: Digest): number {
-    wantedBytes.write(hash, 0, wantedBytes.length, 'hex');
+    if (hash.length > 2 * hashBytes) sha256(hash).copy(wantedBytes);
+    else {
+      const written = wantedBytes.write(hash, 'hex');
+      if (written < hashBytes) wantedBytes.fill(0, written);
+    }
     return setOfWord(wanted[0] ?? 0);
   }
 
@@ -98,7 +103,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       const now = elapsed();
       return digests.filter((digest) => !renew(digest, now));
     },
-    renewPacked({ length, heads, sizes, digestFunction }) {
+    renewPacked({ length, hashes: asked, sizes, digestFunction }) {
       const now = elapsed();
       calls = (calls % (parts - 1)) + 1;
       // What has this time already was mentioned before.
@@ -107,8 +112,8 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       const unknown: number[] = [];
       let renewed = 0;
       for (let index = 0; index < length; index++) {
-        const headAt = index * hashWords;
-        const at = slotOf(setOfWord(heads[headAt] ?? 0), heads, headAt, sizes[index] ?? 0, functionHere);
+        const hashAt = index * hashWords;
+        const at = slotOf(setOfWord(asked[hashAt] ?? 0), asked, hashAt, sizes[index] ?? 0, functionHere);
         if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) unknown.push(index);
         else if (numbers[at + promisedUntilAt] !== until) {
           numbers[at + promisedUntilAt] = until;
@@ -156,4 +161,8 @@ function setOfWord(word: number): number {
 /** As a number; none is 0, which stands where nothing was noted yet. */
 function functionIndex(digestFunction: Digest['digestFunction']): number {
   return digestFunctions.indexOf(digestFunction) + 1;
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

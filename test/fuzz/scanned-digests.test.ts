@@ -9,7 +9,7 @@ import {
   ContentAddressableStorageDefinition,
   FindMissingBlobsRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { type DigestRows, headBytes } from '../../src/core/packed-digests.ts';
+import { type DigestRows, hashBytes } from '../../src/core/packed-digests.ts';
 import { digestsOf, scannedRows, withScannedDigests } from '../../src/rpc/scanned-digests.ts';
 import { sized } from '../support/promise-size.ts';
 
@@ -93,7 +93,7 @@ function outcome(type: { decode(bytes: Uint8Array): unknown }, bytes: Uint8Array
     if (rows !== undefined) {
       assert.deepEqual(request.blobDigests, []);
       request.blobDigests = [...digestsOf(rows)];
-      assertHeads(rows);
+      assertHashes(rows);
     }
     return withoutMarks(request);
   } catch (error) {
@@ -102,10 +102,10 @@ function outcome(type: { decode(bytes: Uint8Array): unknown }, bytes: Uint8Array
   }
 }
 
-function assertHeads(rows: DigestRows): void {
+function assertHashes(rows: DigestRows): void {
   for (let index = 0; index < rows.length; index++) {
-    const head = Buffer.from(rows.heads.subarray(index * headBytes, (index + 1) * headBytes));
-    assert.equal(head.toString('hex'), rows.hash(index).slice(0, 2 * headBytes));
+    const hash = Buffer.from(rows.hashes.subarray(index * hashBytes, (index + 1) * hashBytes));
+    assert.equal(hash.toString('hex'), rows.hash(index));
   }
 }
 

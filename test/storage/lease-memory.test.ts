@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { type Digest, digestOf, emptyDigest } from '../../src/core/digest.ts';
 import { elapsedClock } from '../../src/core/elapsed.ts';
-import { headBytes, type PackedDigests } from '../../src/core/packed-digests.ts';
+import { hashBytes, type PackedDigests } from '../../src/core/packed-digests.ts';
 import { type LeaseMemory, leaseMemory } from '../../src/store/lease-memory.ts';
 
 function digest(seed: string | number, sizeBytes = 10): Digest {
@@ -20,11 +20,12 @@ function renews(memory: LeaseMemory, blob: Digest): boolean {
 
 /** Of one digest function. */
 function packed(digests: readonly Digest[]): PackedDigests {
-  const heads = Buffer.concat(digests.map(({ hash }) => Buffer.from(hash, 'hex').subarray(0, headBytes)));
+  const hashes = Buffer.concat(digests.map(({ hash }) => Buffer.from(hash, 'hex')));
+  assert.equal(hashes.length, digests.length * hashBytes);
   return {
     length: digests.length,
     digestFunction: digests[0]?.digestFunction ?? 'sha256',
-    heads: new Int32Array(new Uint8Array(heads).buffer),
+    hashes: new Int32Array(new Uint8Array(hashes).buffer),
     sizes: digests.map(({ sizeBytes }) => sizeBytes),
     digest: (index) => digests[index] ?? emptyDigest,
   };
@@ -105,6 +106,25 @@ describe('the memory of leases', () => {
     for (let seed = 0; seed < 300_000; seed++) if (renews(memory, digest(seed))) held++;
     assert.ok(held > 150_000, `${held} are held`);
     for (let seed = 300_000; seed < 350_000; seed++) assert.equal(renews(memory, digest(seed)), false);
+  });
+
+  test('takes no hash for another that differs from it in one place, whatever its function and its length', () => {
+    const memory = leaseMemory(1000, () => 0, true);
+    const lengths = { sha1: 40, sha256: 64, blake3: 64, sha384: 96, sha512: 128 } as const;
+    for (const [name, length] of Object.entries(lengths)) {
+      const hash = createHash('sha512').update(name).digest('hex').slice(0, length);
+      const digestFunction = name as keyof typeof lengths;
+      memory.promised(digestOf(hash, 10, digestFunction), 100);
+      assert.equal(memory.isBroken(digestOf(hash, 10, digestFunction)), true);
+      for (let place = 0; place < length; place++) {
+        const other = hash[place] === '0' ? '1' : '0';
+        const near = digestOf(hash.slice(0, place) + other + hash.slice(place + 1), 10, digestFunction);
+        assert.equal(memory.isBroken(near), false, `${name}, ${place}`);
+        assert.equal(memory.rests(near), false);
+        assert.deepEqual(memory.renewAll([near]), [near]);
+        if (length === 2 * hashBytes) assert.equal(renews(memory, near), false);
+      }
+    }
   });
 
   test('where it may not renew promises, still knows which are broken', () => {

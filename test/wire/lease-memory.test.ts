@@ -93,6 +93,21 @@ describe('what a server remembers of its promises', () => {
     assert.equal(await count(), before + 1);
   });
 
+  test('is about the blobs that were promised, and none that are called almost like them', async () => {
+    const blob = randomBlob(100);
+    await putBatch(site.push, [blob]);
+    for (let times = 0; times < 2; times++) assert.deepEqual(await absent([blob]), []);
+    const before = await count();
+    const { hash } = blob.digest;
+    for (let place = 0; place < hash.length; place++) {
+      const other = hash[place] === '0' ? '1' : '0';
+      const near = { ...blob.digest, hash: hash.slice(0, place) + other + hash.slice(place + 1) };
+      assert.deepEqual(await findMissing(site.pull, [near]), [near.hash], `${place}`);
+      assert.deepEqual(await missed(site, [{ ...blob, digest: near }]), [near.hash]);
+    }
+    assert.equal(await count(), before);
+  });
+
   test('is forgotten wholly when one promised blob is not there to be read', async () => {
     const [tree, other] = [sampleTree(), sampleTree()];
     const lost = tree.files[0] ?? tree.root;
