@@ -2,7 +2,8 @@
 // top, and bodies that were made before.
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import { makeSequence, type PreparedCall } from './sequence.ts';
+import type { PreparedCall } from './prepared-call.ts';
+import { makeSequence } from './sequence.ts';
 import type { SequenceOrder, SequenceReport } from './sequences.ts';
 
 const windowBytes = 2 ** 24;

@@ -1,30 +1,19 @@
 // What the calls of a sequence are. Made before they are sent: hashing must not slow the sender down.
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { outputFile, resultOf } from '../../test/support/actions.ts';
-import { type Blob, blobOf, uploadName } from '../../test/support/wire.ts';
+import { type Blob, blobOf } from '../../test/support/wire.ts';
 import {
   ActionResult,
   BatchUpdateBlobsRequest,
   BatchUpdateBlobsResponse,
   UpdateActionResultRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { WriteRequest, WriteResponse } from '../../src/gen/google/bytestream/bytestream.ts';
 import { grpcFrame } from './grpc-frame.ts';
-
-/** One call. */
-export interface PreparedCall {
-  /** `/package.Service/Method`. */
-  path: string;
-  /** Its messages, framed. */
-  body: Buffer;
-  /** Throws when that is not the answer of a call that did what it should. Called when nothing is timed. */
-  judge(reply: Uint8Array): void;
-}
+import { largeBlob, largeText } from './large-blobs.ts';
+import { writeOf, zstdWriteOf } from './large-writes.ts';
+import type { PreparedCall } from './prepared-call.ts';
 
 export const batchOfBlobs = { count: 500, bytes: 1024 };
-export const largeBlobBytes = 64 * 1024 ** 2;
-/** As clients of BuildStream 1.6 send them. */
-const messageBytes = 1024 ** 2;
 
 /** Makes the calls of one sequence, with content that no server has seen. */
 export const makeSequence = {
@@ -33,7 +22,8 @@ export const makeSequence = {
     const blobs = newBlobs();
     return [batchUpdate(blobs), nameThem(blobs)];
   },
-  write: () => [writeOf(newLargeBlob())],
+  write: () => [writeOf(largeBlob())],
+  'write-zstd': () => [zstdWriteOf(largeText())],
 } satisfies Record<string, () => PreparedCall[]>;
 
 export type SequenceName = keyof typeof makeSequence;
@@ -72,40 +62,6 @@ function nameThem(blobs: readonly Blob[]): PreparedCall {
     judge(reply) {
       const { length } = ActionResult.decode(reply).outputFiles;
       if (length !== blobs.length) throw new Error(`of ${blobs.length} files ${length} are in the answer`);
-    },
-  };
-}
-
-let unrepeated: Buffer | undefined;
-
-/** Random where it counts: making 64 MiB of randomness each time would take longer than sending it. */
-function newLargeBlob(): Blob {
-  unrepeated ??= randomBytes(largeBlobBytes);
-  const data = Buffer.from(unrepeated);
-  for (let offset = 0; offset < data.length; offset += messageBytes) {
-    randomFillSync(data, offset, 32);
-  }
-  return blobOf(data);
-}
-
-function writeOf(blob: Blob): PreparedCall {
-  const resourceName = uploadName(blob);
-  const frames: Buffer[] = [];
-  for (let offset = 0; offset < blob.data.length; offset += messageBytes) {
-    const message = WriteRequest.encode({
-      resourceName: offset === 0 ? resourceName : '',
-      writeOffset: BigInt(offset),
-      finishWrite: offset + messageBytes >= blob.data.length,
-      data: blob.data.subarray(offset, offset + messageBytes),
-    }).finish();
-    frames.push(grpcFrame(message));
-  }
-  return {
-    path: '/google.bytestream.ByteStream/Write',
-    body: Buffer.concat(frames),
-    judge(reply) {
-      const { committedSize } = WriteResponse.decode(reply);
-      if (committedSize !== blob.digest.sizeBytes) throw new Error(`${committedSize} bytes were committed`);
     },
   };
 }

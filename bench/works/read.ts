@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { ReadRequest } from '../../src/gen/google/bytestream/bytestream.ts';
-import { type Blob, blobOf, downloadName, read, uploadName, write } from '../../test/support/wire.ts';
+import { type Blob, downloadName, read, uploadName, write } from '../../test/support/wire.ts';
 import { h2load } from '../load/h2load.ts';
-import { largeBlobBytes } from '../load/sequence.ts';
+import { largeBlob, largeBlobBytes, largeText } from '../load/large-blobs.ts';
 import { type Server, withClients } from '../servers/server.ts';
 import type { PreparedWork, Work } from './work.ts';
 
 const unit = { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 } as const;
-/** Of each line that is repeated, so many bytes differ: what zstd makes of it is a fifth, as of most that is built. */
-const [lineBytes, changing] = [80, 14];
 /** Of a large blob compressed, whatever compresses it. Bytes. */
 const leastCompressed = 1024 ** 2;
 
@@ -38,7 +35,7 @@ export const readWorks: readonly Work[] = [
     goals: { fastest: 1, fastestOf: ['bazel-remote'] },
     notBy: ['bst-artifact-server'],
     async prepare(server, folder) {
-      const blob = blobOf(text());
+      const blob = largeText();
       const plain = downloadName(blob);
       const resourceName = plain.replace('blobs/', 'compressed-blobs/zstd/');
       return await readOf(server, folder, { blob, resourceName, replyBytes: leastCompressed }, (data) =>
@@ -49,7 +46,7 @@ export const readWorks: readonly Work[] = [
 ];
 
 async function readPlain(server: Server, folder: string): Promise<PreparedWork> {
-  const blob = blobOf(randomBytes(largeBlobBytes));
+  const blob = largeBlob();
   const resourceName = downloadName(blob);
   return await readOf(server, folder, { blob, resourceName, replyBytes: largeBlobBytes }, (data) => data);
 }
@@ -75,12 +72,4 @@ async function readOf(
       if (!decoded(data).equals(blob.data)) throw new Error('the bytes are not what was stored');
     },
   };
-}
-
-function text(): Buffer {
-  const bytes = Buffer.alloc(largeBlobBytes, randomBytes(lineBytes).toString('base64').slice(0, lineBytes));
-  const changes = randomBytes((largeBlobBytes / lineBytes) * changing);
-  for (let line = 0; line * lineBytes + changing <= bytes.length; line++)
-    changes.copy(bytes, line * lineBytes, line * changing, (line + 1) * changing);
-  return bytes;
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { blobOf, findMissing, read, downloadName, uploadName, write } from '../../test/support/wire.ts';
-import { largeBlobBytes, type SequenceName } from '../load/sequence.ts';
+import { largeBlobBytes, largeText } from '../load/large-blobs.ts';
+import { compressedUpload } from '../load/large-writes.ts';
+import type { SequenceName } from '../load/sequence.ts';
 import { sequences } from '../load/sequences.ts';
 import { type Server, withClients } from '../servers/server.ts';
 import { storedBlobs } from './stored-blobs.ts';
@@ -34,6 +36,15 @@ export const uploads: readonly Work[] = [
     // Each is kept in memory until it is sent, and on the disk until the end.
     prepare: (server) => prepared(server, 'write', checkWrite, 12),
   },
+  {
+    name: 'write-zstd',
+    title: 'ByteStream.Write of 64 MiB as zstd, of text, new',
+    // Of what the blobs are, not of what travels.
+    unit: { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 },
+    goals: { fastest: 1, fastestOf: ['bazel-remote'] },
+    notBy: ['bst-artifact-server'],
+    prepare: (server) => prepared(server, 'write-zstd', checkZstdWrite, 12),
+  },
 ];
 
 async function prepared(
@@ -59,5 +70,15 @@ async function checkWrite(server: Server): Promise<void> {
     await write(clients, uploadName(blob), blob.data);
     const data = await read(clients, downloadName(blob));
     if (!data.equals(blob.data)) throw new Error('the bytes are not what was stored');
+  });
+}
+
+async function checkZstdWrite(server: Server): Promise<void> {
+  const blob = largeText();
+  const { resourceName, data } = compressedUpload(blob);
+  await withClients(server, async (clients) => {
+    await write(clients, resourceName, data, 1024 ** 2);
+    const found = await read(clients, downloadName(blob));
+    if (!found.equals(blob.data)) throw new Error('the bytes are not what was compressed');
   });
 }
