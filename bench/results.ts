@@ -5,6 +5,8 @@ export interface Round {
   seconds: number;
   /** That the server's processes computed, all cores together. */
   cpuSeconds: number;
+  /** Of a hundred calls, 99 took no longer; where each was timed. Seconds. */
+  p99?: number;
 }
 
 /** Of one server at one work. */

@@ -1,34 +1,20 @@
 // One work: every server prepared, then measured in turn, round after round, so that what else the machine does in the
 // meantime meets them all.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Contestant, contestantOf, resultOf, runRound } from './contestant.ts';
 import { busySeconds, machine } from './machine.ts';
-import type { Round, ServerResult, WorkResult } from './results.ts';
-import type { ServerKind, TlsPair } from './servers/server-kind.ts';
-import { tlsPair } from './servers/tls-pair.ts';
+import type { WorkResult } from './results.ts';
 import { usageOf } from './servers/process-tree.ts';
-import { type Server, startServer } from './servers/server.ts';
-import type { PreparedWork, Work } from './works/work.ts';
+import type { ServerKind } from './servers/server-kind.ts';
+import { tlsPair } from './servers/tls-pair.ts';
+import type { Say, Work } from './works/work.ts';
 
 /** How long and how often. */
 export interface Pace {
   rounds: number;
   /** That a round of one server is to take, roughly. */
   seconds: number;
-}
-
-/** Of the length of a round each. */
-const mostWarmUps = 10;
-const noticeablyLess = 0.9;
-
-/** Says what goes on, for people who wait. */
-export type Say = (what: string) => void;
-
-interface Contestant {
-  server: Server;
-  prepared: PreparedWork;
-  operations: number;
-  rounds: Round[];
 }
 
 /** Measures it. A peer that fails is left out, with the reason; when Weir fails this rejects. */
@@ -39,6 +25,8 @@ export async function measure(
   parent: string,
   say: Say,
 ): Promise<WorkResult> {
+  const fault = work.obtain?.(say);
+  if (fault !== undefined) return notMeasured(work, fault);
   const folder = await mkdtemp(join(parent, `${work.name}-`));
   const absent: WorkResult['absent'] = [];
   const contestants = new Set<Contestant>();
@@ -54,16 +42,23 @@ export async function measure(
       } catch (error) {
         goOnWithout(contestant.server.kind, error);
         contestants.delete(contestant);
-        await contestant.server.stop();
+        await leave(contestant);
       }
     }
   };
   try {
     // One for all: a server whose certificate is written again takes that over.
-    const pair = work.tls === true ? await tlsPair(folder) : undefined;
+    const front = work.tls === undefined ? undefined : { by: work.tls, pair: await tlsPair(folder) };
     for (const kind of kinds.filter(({ name }) => work.notBy?.includes(name) !== true)) {
-      say(`preparing ${kind.name}`);
-      await prepare(work, kind, folder, pace, pair).then(
+      const sayOf: Say = (what) => say(`preparing ${kind.name}${what}`);
+      sayOf('');
+      const setting = {
+        parent: folder,
+        front,
+        seconds: pace.seconds,
+        say: (what: string) => sayOf(`: ${what}`),
+      };
+      await contestantOf(work, kind, setting).then(
         (contestant) => contestants.add(contestant),
         (error: unknown) => goOnWithout(kind, error),
       );
@@ -76,67 +71,26 @@ export async function measure(
       });
     }
     const otherCores = (secondsOfOthers() - before.byOthers) / ((performance.now() - before.time) / 1000);
+    say('looking whether all is still right');
     await inTurn(({ prepared }) => prepared.check());
     const servers = [...contestants].map(resultOf);
     return { work: work.name, date: today(), machine: machine(), otherCores, servers, absent };
   } finally {
     say('cleaning up');
-    await Promise.all([...contestants].map(({ server }) => server.stop()));
+    await Promise.all([...contestants].map(leave));
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Starts it, lets it prepare, and finds how many operations make a round. */
-async function prepare(
-  work: Work,
-  kind: ServerKind,
-  parent: string,
-  pace: Pace,
-  pair: TlsPair | undefined,
-): Promise<Contestant> {
-  const server = await startServer(kind, parent, pair);
-  try {
-    const own = join(parent, `${kind.name}-load`);
-    await mkdir(own);
-    const prepared = await work.prepare(server, own);
-    await prepared.check();
-    return { server, prepared, operations: await operationsFor(server, prepared, pace.seconds), rounds: [] };
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
+async function leave({ server, prepared }: Contestant): Promise<void> {
+  await prepared.end?.();
+  await server.stop();
 }
 
-/**
- * As many as take that long, once it is warm: what is compiled, cached or connected the first times is not measured.
- * It is warm when an operation no longer takes less computing: unlike time, that is little disturbed by other programs.
- */
-async function operationsFor(server: Server, { load }: PreparedWork, seconds: number): Promise<number> {
-  let operations = load.fewest;
-  let leastCpu = Number.POSITIVE_INFINITY;
-  const end = performance.now() + mostWarmUps * seconds * 1000;
-  do {
-    const before = server.usage().cpuSeconds;
-    const took = await load.run(operations);
-    const cpu = (server.usage().cpuSeconds - before) / operations;
-    const isWarm = cpu > leastCpu * noticeablyLess && took > seconds / 2;
-    leastCpu = Math.min(leastCpu, cpu);
-    operations = Math.min(load.most, Math.max(load.fewest, Math.round((operations * seconds) / took)));
-    if (isWarm) break;
-  } while (performance.now() < end);
-  return operations;
-}
-
-async function runRound(work: Work, { server, prepared, operations, rounds }: Contestant): Promise<void> {
-  const before = server.usage().cpuSeconds;
-  const seconds = await prepared.load.run(operations);
-  const cpuSeconds = server.usage().cpuSeconds - before;
-  rounds.push({ units: operations * work.unit.perOperation, seconds, cpuSeconds });
-}
-
-function resultOf({ server, rounds }: Contestant): ServerResult {
-  const { kind } = server;
-  return { server: kind.name, version: kind.version(), rounds, peakBytes: server.usage().peakBytes };
+/** Of a work that this machine cannot do. */
+function notMeasured(work: Work, reason: string): WorkResult {
+  const absent = [{ server: 'all', reason }];
+  return { work: work.name, date: today(), machine: machine(), otherCores: 0, servers: [], absent };
 }
 
 /** Computing that neither the servers nor the load nor we have asked for. */

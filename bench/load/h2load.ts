@@ -40,7 +40,7 @@ export async function h2load(url: string, file: string, call: RepeatedCall): Pro
         [`${url}${call.path}`],
       ].flat();
       const { stdout } = await run('h2load', args, { timeout: patienceMs });
-      return judged(stdout, operations, call.replyBytes);
+      return { seconds: judged(stdout, operations, call.replyBytes) };
     },
   };
 }

@@ -35,7 +35,7 @@ export function sequences(
         await reportOf(child);
         child.send('go');
         const report = await reportOf(child);
-        if ('seconds' in report) return report.seconds;
+        if ('seconds' in report) return { seconds: report.seconds };
         throw new Error(`${order.name} has not run`);
       } finally {
         process.off('exit', endWithUs);

@@ -3,6 +3,8 @@ export interface Command {
   program: string;
   args: readonly string[];
   env?: Record<string, string>;
+  /** Where it takes uploads without TLS, as gRPC names it, where that is not the port. */
+  uploads?: string;
 }
 
 /** A certificate for 127.0.0.1 and its key. */
@@ -11,6 +13,12 @@ export interface TlsPair {
   readonly certificate: string;
   readonly certificateFile: string;
   readonly keyFile: string;
+}
+
+/** How TLS comes before a server: from itself, or from nginx where its users have one before it. */
+export interface TlsFront {
+  readonly by: 'server' | 'nginx';
+  readonly pair: TlsPair;
 }
 
 /** A kind of server that is measured: Weir, or a peer. */
@@ -28,4 +36,20 @@ export interface ServerKind {
   command(folder: string, port: number): Command;
   /** The same with TLS in the server itself; absent where that is not to be had. */
   tlsCommand?(folder: string, port: number, pair: TlsPair): Command;
+  /** The same with TLS from nginx, both of them in one; absent where its users have TLS in the server itself. */
+  nginxCommand?(folder: string, port: number, pair: TlsPair): Promise<Command>;
+}
+
+/** The command for that front. Throws where it cannot be had. */
+export async function commandOf(
+  kind: ServerKind,
+  folder: string,
+  port: number,
+  front: TlsFront | undefined,
+): Promise<Command> {
+  if (front === undefined) return kind.command(folder, port);
+  if (front.by === 'nginx' && kind.nginxCommand) return await kind.nginxCommand(folder, port, front.pair);
+  const command = kind.tlsCommand?.(folder, port, front.pair);
+  if (command === undefined) throw new Error(`${kind.name} has no TLS of its own`);
+  return command;
 }

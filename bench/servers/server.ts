@@ -1,85 +1,118 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { type Clients, clientsAt } from '../../test/support/wire.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
-import { endProcesses, type Usage, usageOf } from './process-tree.ts';
-import type { ServerKind, TlsPair } from './server-kind.ts';
+import type { Usage } from './process-tree.ts';
+import { type Command, commandOf, type ServerKind, type TlsFront } from './server-kind.ts';
+import { type ServerProcess, startProcess } from './server-process.ts';
 
-const startPatienceMs = 60_000;
-const stopPatienceMs = 30_000;
+const startPatienceMs = 120_000;
+/** Between two tries whether it answers: what it takes to start is measured, too. */
+const betweenTriesMs = 20;
+
+/** Where clients of gRPC reach a server. */
+export interface ServerAddress {
+  /** `127.0.0.1:port`, or `unix:` and a path. */
+  readonly address: string;
+  readonly credentials: ChannelCredentials;
+}
 
 /** A running server with a fresh volume. */
-export interface Server {
+export interface Server extends ServerAddress {
   readonly kind: ServerKind;
-  /** `127.0.0.1:port`. */
-  readonly address: string;
   /** With its scheme. */
   readonly url: string;
-  /** For clients of gRPC. */
-  readonly credentials: ChannelCredentials;
-  /** What its processes have used so far. */
+  /** Where it takes uploads: a proxy may have another place for them. */
+  readonly uploads: ServerAddress;
+  /** Its own, in which everything is that it stores. */
+  readonly folder: string;
+  /** What its processes have used so far, before earlier ends too. */
   usage(): Usage;
+  /** Ends its processes. What it has stored stays. */
+  end(): Promise<void>;
+  /** Starts it after an end, with what is stored; resolves once it answers. */
+  start(): Promise<void>;
+  /** Removes what it has stored, between an end and a start. */
+  clear(): Promise<void>;
   /** Ends it and removes all that it has stored. */
   stop(): Promise<void>;
 }
 
-type ServerAddress = Pick<Server, 'address' | 'credentials'>;
-
-/** Starts one in a new folder below `parent`, with TLS where a pair is given; resolves once it answers. */
-export async function startServer(kind: ServerKind, parent: string, pair?: TlsPair): Promise<Server> {
+/** Starts one in a new folder below `parent`, with TLS where that is given; resolves once it answers. */
+export async function startServer(kind: ServerKind, parent: string, front?: TlsFront): Promise<Server> {
   const folder = join(parent, kind.name);
   await mkdir(folder);
   const [port = 0] = await freePorts(1);
-  const address = `127.0.0.1:${port}`;
-  const command = pair === undefined ? kind.command(folder, port) : kind.tlsCommand?.(folder, port, pair);
-  if (command === undefined) throw new Error(`${kind.name} has no TLS of its own`);
-  const { program, args, env } = command;
-  const credentials =
-    pair === undefined
-      ? ChannelCredentials.createInsecure()
-      : ChannelCredentials.createSsl(Buffer.from(pair.certificate));
-  const child = spawn(program, args, {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: folder, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  const lastWords = (text: string): void => void (output = (output + text).slice(-4000));
-  child.stdout.setEncoding('utf8').on('data', lastWords);
-  child.stderr.setEncoding('utf8').on('data', lastWords);
-  const ended = once(child, 'exit').catch((error: unknown) => lastWords(String(error)));
-  // A run that is cut short must leave nothing behind: some of them have processes of their own.
-  const endWithUs = () => endProcesses(child.pid ?? 0);
-  process.prependOnceListener('exit', endWithUs);
-
+  const at = { address: `127.0.0.1:${port}`, credentials: credentialsFor(front) };
+  const past: Usage = { cpuSeconds: 0, peakBytes: 0 };
+  let command: Command;
+  let running: ServerProcess | undefined;
+  const usage = (): Usage => {
+    const { cpuSeconds, peakBytes } = running?.usage() ?? { cpuSeconds: 0, peakBytes: 0 };
+    return {
+      cpuSeconds: past.cpuSeconds + cpuSeconds,
+      peakBytes: Math.max(past.peakBytes, peakBytes),
+    };
+  };
+  const end = async (): Promise<void> => {
+    Object.assign(past, usage());
+    const ending = running;
+    running = undefined;
+    await ending?.end();
+  };
+  const start = async (): Promise<void> => {
+    running = startProcess(command, folder);
+    if (await answers(at, running)) return;
+    const words = running.lastWords();
+    await end();
+    throw new Error(`${kind.name} does not serve; its last words:\n${words}`);
+  };
+  const clear = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+    command = await commandOf(kind, folder, port, front);
+  };
   const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    const timer = setTimeout(endWithUs, stopPatienceMs);
-    await ended;
-    clearTimeout(timer);
-    process.off('exit', endWithUs);
+    await end();
     await rm(folder, { recursive: true, force: true });
   };
-  const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
-  if (!(await answers({ address, credentials }, hasEnded))) {
+  try {
+    command = await commandOf(kind, folder, port, front);
+    await start();
+  } catch (error) {
     await stop();
-    throw new Error(`${kind.name} does not serve; its last words:\n${output}`);
+    throw error;
   }
-  const url = `${pair === undefined ? 'http' : 'https'}://${address}`;
-  return { kind, address, url, credentials, usage: () => usageOf(child.pid ?? 0), stop };
+  const { uploads } = command;
+  return {
+    kind,
+    ...at,
+    url: `${front === undefined ? 'http' : 'https'}://${at.address}`,
+    uploads:
+      uploads === undefined ? at : { address: uploads, credentials: ChannelCredentials.createInsecure() },
+    folder,
+    usage,
+    end,
+    start,
+    clear,
+    stop,
+  };
+}
+
+function credentialsFor(front: TlsFront | undefined): ChannelCredentials {
+  if (front === undefined) return ChannelCredentials.createInsecure();
+  return ChannelCredentials.createSsl(Buffer.from(front.pair.certificate));
 }
 
 /** Tries until it answers, ends, or has taken too long. */
-async function answers(server: ServerAddress, hasEnded: () => boolean): Promise<boolean> {
+async function answers(server: ServerAddress, { hasEnded }: ServerProcess): Promise<boolean> {
   const deadline = Date.now() + startPatienceMs;
   while (Date.now() < deadline && !hasEnded()) {
     // Each try a connection of its own: one that was refused waits longer and longer before it tries again.
     if (await withClients(server, capabilitiesOf).catch(() => false)) return true;
-    await sleep(100);
+    await sleep(betweenTriesMs);
   }
   return false;
 }

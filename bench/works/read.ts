@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { ReadRequest } from '../../src/gen/google/bytestream/bytestream.ts';
+import { obtainParts } from '../../test/support/real-parts.ts';
 import { type Blob, downloadName, read, uploadName, write } from '../../test/support/wire.ts';
 import { h2load } from '../load/h2load.ts';
 import { largeBlob, largeBlobBytes, largeText } from '../load/large-blobs.ts';
@@ -25,7 +26,16 @@ export const readWorks: readonly Work[] = [
     title: 'ByteStream.Read of 64 MiB, TLS of the server',
     unit,
     goals: { reference: 1.3, fastest: 1 },
-    tls: true,
+    tls: 'server',
+    prepare: readPlain,
+  },
+  {
+    name: 'read-nginx',
+    title: 'ByteStream.Read of 64 MiB, TLS of nginx before Weir, of the peers themselves',
+    unit,
+    goals: { reference: 1.3, fastest: 1 },
+    tls: 'nginx',
+    obtain: (say) => obtainParts(['nginx'], say),
     prepare: readPlain,
   },
   {
@@ -57,7 +67,7 @@ async function readOf(
   { blob, resourceName, replyBytes }: { blob: Blob; resourceName: string; replyBytes: number },
   decoded: (data: Buffer) => Buffer,
 ): Promise<PreparedWork> {
-  await withClients(server, (clients) => write(clients, uploadName(blob), blob.data, 1024 ** 2));
+  await withClients(server.uploads, (clients) => write(clients, uploadName(blob), blob.data, 1024 ** 2));
   const load = await h2load(server.url, join(folder, 'request'), {
     path: '/google.bytestream.ByteStream/Read',
     request: ReadRequest.encode({ resourceName, readOffset: 0n, readLimit: 0n }).finish(),
