@@ -18,6 +18,9 @@ export interface ServerResult {
   peakBytes: number;
 }
 
+/** In the place of a server's name, where a work could not be measured at all. */
+export const allServers = 'all servers';
+
 /** Of one work, all measured in the same run, in turn. Weir is the first. */
 export interface WorkResult {
   work: string;

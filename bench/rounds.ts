@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Contestant, contestantOf, resultOf, runRound } from './contestant.ts';
 import { busySeconds, machine } from './machine.ts';
-import type { WorkResult } from './results.ts';
+import { allServers, type WorkResult } from './results.ts';
 import { usageOf } from './servers/process-tree.ts';
 import type { ServerKind } from './servers/server-kind.ts';
 import { tlsPair } from './servers/tls-pair.ts';
@@ -89,7 +89,7 @@ async function leave({ server, prepared }: Contestant): Promise<void> {
 
 /** Of a work that this machine cannot do. */
 function notMeasured(work: Work, reason: string): WorkResult {
-  const absent = [{ server: 'all', reason }];
+  const absent = [{ server: allServers, reason }];
   return { work: work.name, date: today(), machine: machine(), otherCores: 0, servers: [], absent };
 }
 

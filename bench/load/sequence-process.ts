@@ -8,11 +8,14 @@ import type { SequenceOrder, SequenceReport } from './sequences.ts';
 
 const windowBytes = 2 ** 24;
 const frameHeadBytes = 5;
+const none = { count: 0, bytes: 0 };
 
 /** Makes everything, says so, waits for the word to begin, and says how long it took. */
 async function main(): Promise<void> {
   const [order] = (await once(process, 'message')) as [SequenceOrder];
-  const prepared = Array.from({ length: order.operations }, makeSequence[order.name]);
+  const prepared = Array.from({ length: order.operations }, (_, index) =>
+    makeSequence[order.name](index, order.stored ?? none),
+  );
   const sessions = Array.from({ length: order.connections }, () =>
     connect(`http://${order.address}`, { settings: { initialWindowSize: windowBytes } }),
   );

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Load } from './load.ts';
+import type { NumberedBlobs } from './numbered-blobs.ts';
 import type { SequenceName } from './sequence.ts';
 
 const program = join(import.meta.dirname, 'sequence-process.ts');
@@ -12,6 +13,8 @@ export interface SequenceOrder {
   address: string;
   name: SequenceName;
   operations: number;
+  /** What the server has, for calls about that. */
+  stored?: NumberedBlobs;
   /** Connections, on each of which one sequence follows the other. */
   connections: number;
 }

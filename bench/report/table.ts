@@ -1,5 +1,6 @@
-import { cpuPerUnit, type WorkResult } from '../results.ts';
+import { allServers, cpuPerUnit, type WorkResult } from '../results.ts';
 import type { Spread } from '../statistics.ts';
+import type { Work } from '../works/work.ts';
 import { type Comparison, comparisons, medianOf, workOf } from './comparison.ts';
 
 const head = ['work', 'against', 'ratio', 'goal', 'Weir', 'peer', 'CPU', "peer's", 'memory', "peer's"];
@@ -13,6 +14,10 @@ export function resultTable(results: readonly WorkResult[]): string {
 function rows(result: WorkResult): string[][] {
   const title = workOf(result)?.title ?? result.work;
   const unit = workOf(result)?.unit.name ?? 'call';
+  if (result.servers.length === 0) {
+    const { reason } = result.absent.find(({ server }) => server === allServers) ?? {};
+    return [[title, `not measured: ${reason}`, ...head.slice(2).map(() => '')]];
+  }
   const compared = comparisons(result);
   if (compared.length > 0) return compared.map((each, index) => row(index === 0 ? title : '', unit, each));
   return result.servers.map((weir) => {
@@ -21,7 +26,11 @@ function rows(result: WorkResult): string[][] {
   });
 }
 
-function row(title: string, unit: string, { throughput, cpu, peak, ...each }: Comparison): string[] {
+function row(
+  title: string,
+  unit: Work['unit']['name'],
+  { throughput, cpu, peak, ...each }: Comparison,
+): string[] {
   return [
     title,
     each.isFastest ? `${each.peer} (fastest)` : each.peer,
@@ -42,7 +51,9 @@ function verdict({ median }: Spread, goal: number | undefined): string {
   return median >= goal ? `${goal}` : `${goal}: **missed**`;
 }
 
-function rate(value: number, unit: string): string {
+/** Of a run the time that it takes. */
+function rate(value: number, unit: Work['unit']['name']): string {
+  if (unit === 'run') return seconds(1 / value);
   return `${digits(value)} ${unit}${unit === 'GiB' ? '' : 's'}/s`;
 }
 

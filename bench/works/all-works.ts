@@ -1,7 +1,7 @@
-import { batchRead } from './batch-read.ts';
+import { batchReadWorks } from './batch-read.ts';
 import { findMissingWorks } from './find-missing.ts';
 import { readWorks } from './read.ts';
-import { getReference } from './reference.ts';
+import { getReferenceWorks } from './reference.ts';
 import { unaryWorks } from './unary.ts';
 import { uploads } from './uploads.ts';
 import type { Work } from './work.ts';
@@ -10,8 +10,8 @@ import type { Work } from './work.ts';
 export const allWorks: readonly Work[] = [
   ...unaryWorks,
   ...findMissingWorks,
-  batchRead,
-  getReference,
+  ...batchReadWorks,
+  ...getReferenceWorks,
   ...uploads,
   ...readWorks,
 ];

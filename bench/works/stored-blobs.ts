@@ -10,11 +10,17 @@ export function newBlobs(count: number, bytes: number): Blob[] {
   return Array.from({ length: count }, () => blobOf(randomBytes(bytes)));
 }
 
-/** The same on a server, uploaded with batches. */
+/** The same on a server. */
 export async function storedBlobs(server: Server, count: number, bytes: number): Promise<Blob[]> {
   const blobs = newBlobs(count, bytes);
-  await withClients(server, async (clients) => {
-    for (let from = 0; from < count; from += batch) await putBatch(clients, blobs.slice(from, from + batch));
-  });
+  await store(server, blobs);
   return blobs;
+}
+
+/** Uploads them, with batches. */
+export async function store({ uploads }: Server, blobs: readonly Blob[]): Promise<void> {
+  await withClients(uploads, async (clients) => {
+    for (let from = 0; from < blobs.length; from += batch)
+      await putBatch(clients, blobs.slice(from, from + batch));
+  });
 }
