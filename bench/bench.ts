@@ -7,7 +7,7 @@ import { obtainParts } from '../test/support/real-parts.ts';
 import { readOptions } from './options.ts';
 import { progress } from './progress.ts';
 import { saveResults } from './report/page.ts';
-import { resultTable } from './report/table.ts';
+import { tables } from './report/table.ts';
 import type { WorkResult } from './results.ts';
 import { measure } from './rounds.ts';
 import { peers } from './servers/server-kinds.ts';
@@ -34,7 +34,7 @@ try {
   const kinds = [weir, ...peers.filter((peer) => options.peer.includes(peer.name) && canBeHad(peer, absent))];
   const results = await measureAll(kinds, absent);
   shown.end();
-  console.log(options.json ? JSON.stringify(results, null, 2) : resultTable(results));
+  console.log(options.json ? JSON.stringify(results, null, 2) : tables(results));
 } catch (error) {
   shown.end();
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);

@@ -49,14 +49,11 @@ export async function contestantOf(work: Work, kind: ServerKind, setting: Settin
  * As many as take that long, once it is warm: what is compiled, cached or connected the first times is not measured.
  * It is warm when an operation no longer takes less computing: unlike time, that is little disturbed by other programs.
  */
-async function operationsFor(
-  server: Server,
-  { load, renew }: PreparedWork,
-  seconds: number,
-): Promise<number> {
+async function operationsFor(server: Server, prepared: PreparedWork, seconds: number): Promise<number> {
+  const { load } = prepared;
   let operations = load.fewest;
   // What begins anew in each round has its first time measured.
-  if (renew !== undefined) return operations;
+  if (prepared.renew !== undefined) return operations;
   let leastCpu = Number.POSITIVE_INFINITY;
   const end = performance.now() + mostWarmUps * seconds * 1000;
   do {

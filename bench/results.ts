@@ -39,6 +39,11 @@ export function throughput({ rounds }: ServerResult): number[] {
   return rounds.map(({ units, seconds }) => units / seconds);
 }
 
+/** Of each round in which calls were timed, the 99th percentile. Seconds. */
+export function p99s({ rounds }: ServerResult): number[] {
+  return rounds.flatMap(({ p99 }) => p99 ?? []);
+}
+
 /** Seconds of computing for a unit, of all rounds together. */
 export function cpuPerUnit({ rounds }: ServerResult): number {
   const sum = (key: 'cpuSeconds' | 'units') => rounds.reduce((total, round) => total + round[key], 0);

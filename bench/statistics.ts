@@ -18,6 +18,14 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** The least value that so many of a hundred do not exceed. Throws when there are none. */
+export function percentileOf(values: readonly number[], percent: number): number {
+  const sorted = Float64Array.from(values).sort();
+  const value = sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)];
+  if (value === undefined) throw new Error('there is nothing to take a percentile of');
+  return value;
+}
+
 /** Of two rows of figures from the same rounds, one by the other in each. */
 export function ratios(ours: readonly number[], theirs: readonly number[]): Spread {
   return spreadOf(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));

@@ -1,7 +1,8 @@
 // Calls whose request is always the same, by nghttp2's load generator: it sends more than any server here can answer.
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { percentileOf } from '../statistics.ts';
 import { grpcFrame } from './grpc-frame.ts';
 import type { Load } from './load.ts';
 
@@ -21,12 +22,15 @@ export interface RepeatedCall {
   replyBytes: number;
   connections: number;
   callsPerConnection: number;
+  /** Whether to take the time of each call, too. */
+  timesEach?: boolean;
 }
 
 /** Such calls to a server at this URL. The request is written to `file`, from which it is sent. */
 export async function h2load(url: string, file: string, call: RepeatedCall): Promise<Load> {
   await writeFile(file, grpcFrame(call.request));
-  const { connections, callsPerConnection } = call;
+  const { connections, callsPerConnection, timesEach } = call;
+  const log = timesEach === true ? `${file}.log` : undefined;
   return {
     fewest: connections * callsPerConnection,
     most: 1_000_000,
@@ -37,10 +41,14 @@ export async function h2load(url: string, file: string, call: RepeatedCall): Pro
         ['-m', `${callsPerConnection}`],
         ['-d', file],
         ['-H', 'content-type: application/grpc', '-H', 'te: trailers'],
+        log === undefined ? [] : ['--log-file', log],
         [`${url}${call.path}`],
       ].flat();
+      // It appends.
+      if (log !== undefined) await rm(log, { force: true });
       const { stdout } = await run('h2load', args, { timeout: patienceMs });
-      return { seconds: judged(stdout, operations, call.replyBytes) };
+      const seconds = judged(stdout, operations, call.replyBytes);
+      return log === undefined ? { seconds } : { seconds, p99: p99Of(await readFile(log, 'utf8')) };
     },
   };
 }
@@ -55,4 +63,10 @@ export function judged(printed: string, operations: number, replyBytes: number):
   const isWhole = Number(succeeded) === operations && Number(data) >= operations * replyBytes;
   if (isWhole && seconds > 0) return seconds;
   throw new Error(`not all of ${operations} calls had an answer of ${replyBytes} bytes:\n${printed}`);
+}
+
+/** Seconds, from a log of h2load: a line for each call, in whose third column its microseconds are. */
+export function p99Of(log: string): number {
+  const took = log.split('\n').flatMap((line) => line.split('\t')[2] ?? []);
+  return percentileOf(took.map(Number), 99) / 1e6;
 }

@@ -1,5 +1,6 @@
 // Sends sequences of calls, and is started by sequences.ts for it. As lean as Node allows: HTTP/2 without a library on
 // top, and bodies that were made before.
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { PreparedCall } from './prepared-call.ts';
@@ -13,8 +14,10 @@ const none = { count: 0, bytes: 0 };
 /** Makes everything, says so, waits for the word to begin, and says how long it took. */
 async function main(): Promise<void> {
   const [order] = (await once(process, 'message')) as [SequenceOrder];
+  // With each run it begins elsewhere among what is stored.
+  const first = randomInt(2 ** 20);
   const prepared = Array.from({ length: order.operations }, (_, index) =>
-    makeSequence[order.name](index, order.stored ?? none),
+    makeSequence[order.name](first + index, order.stored ?? none),
   );
   const sessions = Array.from({ length: order.connections }, () =>
     connect(`http://${order.address}`, { settings: { initialWindowSize: windowBytes } }),

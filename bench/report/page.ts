@@ -9,7 +9,7 @@ import { peers } from '../servers/server-kinds.ts';
 import { weir } from '../servers/weir.ts';
 import { allWorks } from '../works/all-works.ts';
 import { ratioChart } from './chart.ts';
-import { resultTable } from './table.ts';
+import { tables } from './table.ts';
 
 const begin = '<!-- figures: written by npm run bench -- --save -->';
 const end = '<!-- end of figures -->';
@@ -44,7 +44,7 @@ function replaceBetween(text: string, figures: string): string {
 function figures(results: readonly WorkResult[]): string {
   return [
     '![Ratios of throughput, on a logarithmic scale](benchmarks/ratios.svg)',
-    resultTable(results),
+    tables(results),
     '### Who took part',
     participants(results),
     absences(results),

@@ -1,54 +1,59 @@
 import { allServers, cpuPerUnit, type WorkResult } from '../results.ts';
 import type { Spread } from '../statistics.ts';
 import type { Work } from '../works/work.ts';
+import { digits, markdownTable, megabytes, seconds, verdict } from './cells.ts';
 import { type Comparison, comparisons, medianOf, workOf } from './comparison.ts';
+import { seriesTables } from './series.ts';
 
 const head = ['work', 'against', 'ratio', 'goal', 'Weir', 'peer', 'CPU', "peer's", 'memory', "peer's"];
 
-/** Markdown: a row for each work and peer. */
+/** Markdown: all that was measured. */
+export function tables(results: readonly WorkResult[]): string {
+  return [resultTable(results), seriesTables(results)].filter((text) => text !== '').join('\n\n');
+}
+
+/** A row for each work and peer. */
 export function resultTable(results: readonly WorkResult[]): string {
-  const alignment = head.map((_, column) => (column < 2 ? '---' : '--:'));
-  return [head, alignment, ...results.flatMap(rows)].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(head, results.flatMap(rows), 2);
 }
 
 function rows(result: WorkResult): string[][] {
-  const title = workOf(result)?.title ?? result.work;
-  const unit = workOf(result)?.unit.name ?? 'call';
+  const work = workOf(result);
+  const title = work?.title ?? result.work;
+  const unit = work?.unit.name ?? 'call';
+  const memory = (bytes: number) => memoryOfWeir(bytes, work?.goals.memory);
   if (result.servers.length === 0) {
     const { reason } = result.absent.find(({ server }) => server === allServers) ?? {};
     return [[title, `not measured: ${reason}`, ...head.slice(2).map(() => '')]];
   }
   const compared = comparisons(result);
-  if (compared.length > 0) return compared.map((each, index) => row(index === 0 ? title : '', unit, each));
+  if (compared.length > 0) {
+    return compared.map((each, index) => [index === 0 ? title : '', ...cells(each, unit, memory)]);
+  }
   return result.servers.map((weir) => {
-    const [cpu, memory] = [seconds(cpuPerUnit(weir)), megabytes(weir.peakBytes)];
-    return [title, 'nothing', '', '', rate(medianOf(weir), unit), '', cpu, '', memory, ''];
+    const cpu = seconds(cpuPerUnit(weir));
+    return [title, 'nothing', '', '', rate(medianOf(weir), unit), '', cpu, '', memory(weir.peakBytes), ''];
   });
 }
 
-function row(
-  title: string,
-  unit: Work['unit']['name'],
+function cells(
   { throughput, cpu, peak, ...each }: Comparison,
+  unit: Work['unit']['name'],
+  memory: (bytes: number) => string,
 ): string[] {
   return [
-    title,
     each.isFastest ? `${each.peer} (fastest)` : each.peer,
     spread(each.ratio),
-    verdict(each.ratio, each.goal),
+    each.goal === undefined ? '' : verdict(`${each.goal}`, each.ratio.median >= each.goal),
     ...throughput.map((value) => rate(value, unit)),
     ...cpu.map(seconds),
-    ...peak.map(megabytes),
+    memory(peak[0]),
+    megabytes(peak[1]),
   ];
 }
 
 function spread({ median, min, max }: Spread): string {
   return `${digits(median)} (${digits(min)}–${digits(max)})`;
-}
-
-function verdict({ median }: Spread, goal: number | undefined): string {
-  if (goal === undefined) return '';
-  return median >= goal ? `${goal}` : `${goal}: **missed**`;
 }
 
 /** Of a run the time that it takes. */
@@ -57,15 +62,7 @@ function rate(value: number, unit: Work['unit']['name']): string {
   return `${digits(value)} ${unit}${unit === 'GiB' ? '' : 's'}/s`;
 }
 
-function seconds(value: number): string {
-  return value < 1 ? `${digits(value * 1000)} ms` : `${digits(value)} s`;
-}
-
-function megabytes(value: number): string {
-  return `${digits(value / 1e6)} MB`;
-}
-
-/** Three digits that count: more would say more than was measured. */
-function digits(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 });
+function memoryOfWeir(bytes: number, goal: number | undefined): string {
+  if (goal === undefined) return megabytes(bytes);
+  return `${megabytes(bytes)}, goal ${verdict(megabytes(goal), bytes <= goal)}`;
 }

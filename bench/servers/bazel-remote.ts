@@ -18,6 +18,8 @@ export const bazelRemote: ServerKind = {
   obtain: (say) => program.obtain(say),
   version: () => program.version(),
   command: (folder, port) => command(folder, port, []),
+  // What its mode of storage leaves as it is has this ending, after digits that tell versions of a blob apart.
+  blobFile: (folder, hash) => join(folder, 'volume', 'cas.v2', hash.slice(0, 2), `${hash}-1.v1`),
   tlsCommand: (folder, port, { certificateFile, keyFile }) =>
     command(folder, port, ['--tls_cert_file', certificateFile, '--tls_key_file', keyFile]),
 };

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { artifactServerCommand } from '../../test/support/bst-artifact-server.ts';
 import { obtainParts } from '../../test/support/real-parts.ts';
+import { objectFile } from './object-file.ts';
 import type { Command, ServerKind } from './server-kind.ts';
 
 /** BuildStream 1.6's own server, which Weir replaces: Debian's package. */
@@ -12,6 +13,7 @@ export const reference: ServerKind = {
   obtain: (say) => obtainParts(['buildstream-protos'], say),
   version: () => debianVersion('python3-buildstream'),
   command: (folder, port) => command(folder, port, []),
+  blobFile: (folder, hash) => objectFile(join(folder, 'volume'), hash),
   tlsCommand: (folder, port, { certificateFile, keyFile }) =>
     command(folder, port, ['--server-cert', certificateFile, '--server-key', keyFile]),
 };

@@ -38,6 +38,8 @@ export interface ServerKind {
   tlsCommand?(folder: string, port: number, pair: TlsPair): Command;
   /** The same with TLS from nginx, both of them in one; absent where its users have TLS in the server itself. */
   nginxCommand?(folder: string, port: number, pair: TlsPair): Promise<Command>;
+  /** Where it keeps a blob, as uploads leave it; absent where that is not just a file. */
+  blobFile?(folder: string, hash: string): string;
 }
 
 /** The command for that front. Throws where it cannot be had. */

@@ -107,9 +107,9 @@ function credentialsFor(front: TlsFront | undefined): ChannelCredentials {
 }
 
 /** Tries until it answers, ends, or has taken too long. */
-async function answers(server: ServerAddress, { hasEnded }: ServerProcess): Promise<boolean> {
+async function answers(server: ServerAddress, process: ServerProcess): Promise<boolean> {
   const deadline = Date.now() + startPatienceMs;
-  while (Date.now() < deadline && !hasEnded()) {
+  while (Date.now() < deadline && !process.hasEnded()) {
     // Each try a connection of its own: one that was refused waits longer and longer before it tries again.
     if (await withClients(server, capabilitiesOf).catch(() => false)) return true;
     await sleep(betweenTriesMs);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerKind } from './server-kind.ts';
+import { objectFile } from './object-file.ts';
 import { weirBehindNginx } from './weir-behind-nginx.ts';
 
 const project = join(import.meta.dirname, '..', '..');
@@ -32,6 +33,7 @@ export const weir: ServerKind = {
       OPS_LISTEN: 'none',
     },
   }),
+  blobFile: (folder, hash) => objectFile(join(folder, 'volume'), hash),
   nginxCommand: (folder, port, pair) => weirBehindNginx(join(project, 'bin', 'weir'), folder, port, pair),
   // `weir serve` has TLS from the proxy before it; this command has it itself.
   tlsCommand: (folder, port, { certificateFile, keyFile }) => ({

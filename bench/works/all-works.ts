@@ -1,5 +1,6 @@
 import { batchReadWorks } from './batch-read.ts';
 import { findMissingWorks } from './find-missing.ts';
+import { manyBlobsWorks } from './many-blobs.ts';
 import { readWorks } from './read.ts';
 import { getReferenceWorks } from './reference.ts';
 import { unaryWorks } from './unary.ts';
@@ -14,4 +15,5 @@ export const allWorks: readonly Work[] = [
   ...getReferenceWorks,
   ...uploads,
   ...readWorks,
+  ...manyBlobsWorks,
 ];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { GetCapabilitiesRequest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { h2load } from '../load/h2load.ts';
+import { h2load, type RepeatedCall } from '../load/h2load.ts';
 import { type Server, withClients } from '../servers/server.ts';
 import type { PreparedWork, Work } from './work.ts';
 
@@ -11,29 +11,29 @@ export const unaryWorks: readonly Work[] = [
     title: 'GetCapabilities, 64 at once',
     unit: { name: 'call', perOperation: 1 },
     goals: { reference: 3, fastest: 0.7 },
-    prepare: (server, folder) => prepared(server, folder, 8, 8),
+    prepare: (server, folder) => prepared(server, folder, { connections: 8, callsPerConnection: 8 }),
   },
   ...[1, 10, 100, 1000].map((clients): Work => ({
     name: `clients-${clients}`,
     title: `GetCapabilities, ${clients.toLocaleString('en')} ${clients === 1 ? 'client' : 'clients'}`,
     unit: { name: 'call', perOperation: 1 },
     goals: {},
-    prepare: (server, folder) => prepared(server, folder, clients, 1),
+    series: { name: 'clients', size: clients },
+    prepare: (server, folder) =>
+      prepared(server, folder, { connections: clients, callsPerConnection: 1, timesEach: true }),
   })),
 ];
 
 async function prepared(
   server: Server,
   folder: string,
-  connections: number,
-  callsPerConnection: number,
+  clients: Pick<RepeatedCall, 'connections' | 'callsPerConnection' | 'timesEach'>,
 ): Promise<PreparedWork> {
   const load = await h2load(server.url, join(folder, 'request'), {
     path: '/build.bazel.remote.execution.v2.Capabilities/GetCapabilities',
     request: GetCapabilitiesRequest.encode({ instanceName: '' }).finish(),
     replyBytes: 10,
-    connections,
-    callsPerConnection,
+    ...clients,
   });
   return { load, check: () => withClients(server, checkCapabilities) };
 }

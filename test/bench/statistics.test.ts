@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { judged } from '../../bench/load/h2load.ts';
+import { judged, p99Of } from '../../bench/load/h2load.ts';
+import { drawn } from '../../bench/load/numbered-blobs.ts';
 import { comparisons } from '../../bench/report/comparison.ts';
+import { mostFallOf, mostGrowthOf, seriesTables } from '../../bench/report/series.ts';
 import { resultTable } from '../../bench/report/table.ts';
-import type { ServerResult, WorkResult } from '../../bench/results.ts';
+import { allServers, type ServerResult, type WorkResult } from '../../bench/results.ts';
 import { ratios, spreadOf } from '../../bench/statistics.ts';
 
 test('the median of an even number of rounds lies between the middle two', () => {
@@ -49,6 +51,79 @@ test('calls that failed behind an HTTP status of 200 are no success', () => {
   assert.equal(judged(printed(50), 10, 5), 0.25);
   assert.throws(() => judged(printed(45), 10, 5), /not all of 10 calls had an answer of 5 bytes/);
   assert.throws(() => judged(printed(50), 11, 5), /not all of 11/);
+});
+
+test('a run is shown by its time, which is missed where it takes too long', () => {
+  // A run in 4 s of Weir, in 2 s of the reference.
+  const result = resultOf('get-reference-first', [0.25], { 'bst-artifact-server': [0.5] });
+  const [row] = resultTable([result]).split('\n').slice(2);
+  assert.match(row ?? '', /\| 0\.5 \(0\.5–0\.5\) +\| 3: \*\*missed\*\* \| 4 s \| 2 s \|/);
+});
+
+test('memory has a goal of its own, of Weir alone', () => {
+  const rowOf = (peakBytes: number) => {
+    const result = resultOf('start-1000000', [10], { 'bazel-remote': [1] });
+    const [weir, ...peers] = result.servers;
+    assert.ok(weir !== undefined);
+    return resultTable([{ ...result, servers: [{ ...weir, peakBytes }, ...peers] }]).split('\n')[2] ?? '';
+  };
+  assert.match(rowOf(150e6), /\| 150 MB, goal 200 MB \| 100 MB \|$/);
+  assert.match(rowOf(201e6), /\| 201 MB, goal 200 MB: \*\*missed\*\* \| 100 MB \|$/);
+});
+
+test('what a machine cannot measure is a row that says why', () => {
+  const absent = [
+    { server: 'bb-storage', reason: 'not to be had' },
+    { server: allServers, reason: 'only root may' },
+  ];
+  const [row] = resultTable([{ ...resultOf('batch-read-cold', [], {}), servers: [], absent }])
+    .split('\n')
+    .slice(2);
+  assert.match(row ?? '', /page cache empty \| not measured: only root may \|/);
+});
+
+test('the 99th percentile is the least time that 99 of 100 calls did not exceed', () => {
+  const log = (took: number[]) => took.map((each) => `1796000000000000\t200\t${each}\n`).join('');
+  const hundred = Array.from({ length: 100 }, (_, index) => (100 - index) * 1000);
+  assert.equal(p99Of(log(hundred)), 0.099);
+  assert.equal(p99Of(log([...hundred, 5_000_000])), 0.1);
+  assert.equal(p99Of(log([7])), 7e-6);
+  assert.throws(() => p99Of(''));
+});
+
+test('throughput may fall from an earlier peak by a fifth, and may always rise', () => {
+  assert.equal(mostFallOf([10, 100, 80, 90]), 1 - 80 / 100);
+  assert.equal(mostFallOf([1, 2, 3]), 0);
+  const results = [1, 10, 100].map((clients, index) =>
+    resultOf(`clients-${clients}`, [[50, 100, 79][index] ?? 0], { 'bazel-remote': [1] }),
+  );
+  const tables = seriesTables(results);
+  assert.match(tables, /\| weir \| 50\/s \| 100\/s \| 79\/s \| 21% \| 20%: \*\*missed\*\* \|/);
+  assert.match(tables, /\| bazel-remote \| 1\/s \| 1\/s \| 1\/s \| 0% \| {2}\|/);
+  assert.doesNotMatch(tables, /percentile/, 'nothing was timed');
+});
+
+test('latency in proportion to the load is no miss, and more is one', () => {
+  const at = (...values: number[]) => values.map((value, index) => ({ size: 10 ** index, value }));
+  assert.equal(mostGrowthOf(at(1, 10, 100)), 1);
+  assert.equal(mostGrowthOf(at(1, 2, 30)), 1.5);
+  const timed = (p99: number, clients: number): WorkResult => {
+    const result = resultOf(`clients-${clients}`, [1], {});
+    const servers = result.servers.map((server) => ({
+      ...server,
+      rounds: server.rounds.map((round) => ({ ...round, p99 })),
+    }));
+    return { ...result, servers };
+  };
+  assert.match(seriesTables([timed(0.001, 1), timed(0.011, 10)]), /\| 1 ms \| 11 ms \| 1\.1 \| 1\.2 \|/);
+  const missed = seriesTables([timed(0.001, 1), timed(0.013, 10)]);
+  assert.match(missed, /\| 1 ms \| 13 ms \| 1\.3 \| 1\.2: \*\*missed\*\* \|/);
+});
+
+test('calls about what is stored come by all of it before any of it is met again', () => {
+  const stored = { count: 1000, bytes: 8 };
+  const hashes = Array.from({ length: 10 }, (_, call) => drawn(stored, 31 + call, 100)).flat();
+  assert.equal(new Set(hashes.map(({ digest }) => digest.hash)).size, 1000);
 });
 
 /** Of rounds that did so many units in a second each. */
