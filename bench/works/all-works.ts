@@ -1,4 +1,5 @@
 import { batchReadWorks } from './batch-read.ts';
+import { bstJobs } from './bst-jobs.ts';
 import { findMissingWorks } from './find-missing.ts';
 import { manyBlobsWorks } from './many-blobs.ts';
 import { readWorks } from './read.ts';
@@ -16,4 +17,5 @@ export const allWorks: readonly Work[] = [
   ...uploads,
   ...readWorks,
   ...manyBlobsWorks,
+  ...bstJobs,
 ];

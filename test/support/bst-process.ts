@@ -40,6 +40,9 @@ export async function runBounded(program: string, args: string[], bounds: Bounds
     late = true;
     endMarked(mark);
   }, bounds.limit);
+  // Who is ended meanwhile leaves nothing behind.
+  const endWithUs = () => endMarked(mark);
+  process.prependOnceListener('exit', endWithUs);
   try {
     await once(child, 'close');
     const command = [program, ...args].join(' ');
@@ -48,6 +51,7 @@ export async function runBounded(program: string, args: string[], bounds: Bounds
     return { code: child.exitCode, output };
   } finally {
     clearTimeout(timer);
+    process.off('exit', endWithUs);
     if (bounds.mark === undefined) endMarked(mark);
   }
 }

@@ -29,8 +29,13 @@ export interface BstClient {
 
 const longestRun = 120_000;
 
-/** A user of `project` whose files are all below `home`, which is made. */
-export async function bstClient(home: string, project: string, remotes: Remote[]): Promise<BstClient> {
+/** A user of `project` whose files are all below `home`, which is made. No run may take more milliseconds than `limit`. */
+export async function bstClient(
+  home: string,
+  project: string,
+  remotes: Remote[],
+  limit = longestRun,
+): Promise<BstClient> {
   const configuration = join(home, 'buildstream.conf');
   const cache = join(home, 'cache');
   let checkouts = 0;
@@ -43,7 +48,7 @@ export async function bstClient(home: string, project: string, remotes: Remote[]
   const run = (...args: string[]): Promise<Outcome> => {
     const options = ['--no-colors', '--no-interactive', '--config', configuration];
     const env = { HOME: home, LANG: 'C.UTF-8', PATH: '/usr/bin:/bin:/usr/sbin:/sbin' };
-    return runBounded('/usr/bin/bst', [...options, ...args], { cwd: project, env, limit: longestRun });
+    return runBounded('/usr/bin/bst', [...options, ...args], { cwd: project, env, limit });
   };
 
   await mkdir(home, { recursive: true });
