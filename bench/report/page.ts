@@ -82,7 +82,8 @@ function absences(results: readonly WorkResult[]): string {
 }
 
 function occasions(results: readonly WorkResult[]): string {
-  const byOccasion = Map.groupBy(results, ({ date, machine }) => `${date}, ${machine}`);
+  const measured = results.filter(({ servers }) => servers.length > 0);
+  const byOccasion = Map.groupBy(measured, ({ date, machine }) => `${date}, ${machine}`);
   return [...byOccasion]
     .map(([occasion, of]) => {
       const rounds = spreadOf(of.map(({ servers }) => servers[0]?.rounds.length ?? 0));

@@ -28,7 +28,7 @@ function rows(result: WorkResult): string[][] {
   }
   const compared = comparisons(result);
   if (compared.length > 0) {
-    return compared.map((each, index) => [index === 0 ? title : '', ...cells(each, unit, memory)]);
+    return compared.map((each, index) => cells(index === 0 ? title : '', each, unit, memory));
   }
   return result.servers.map((weir) => {
     const cpu = seconds(cpuPerUnit(weir));
@@ -37,11 +37,13 @@ function rows(result: WorkResult): string[][] {
 }
 
 function cells(
+  title: string,
   { throughput, cpu, peak, ...each }: Comparison,
   unit: Work['unit']['name'],
   memory: (bytes: number) => string,
 ): string[] {
   return [
+    title,
     each.isFastest ? `${each.peer} (fastest)` : each.peer,
     spread(each.ratio),
     each.goal === undefined ? '' : verdict(`${each.goal}`, each.ratio.median >= each.goal),

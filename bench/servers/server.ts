@@ -5,7 +5,7 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { type Clients, clientsAt } from '../../test/support/wire.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
 import type { Usage } from './process-tree.ts';
-import { type Command, commandOf, type ServerKind, type TlsFront } from './server-kind.ts';
+import { commandOf, type ServerKind, type TlsFront } from './server-kind.ts';
 import { type ServerProcess, startProcess } from './server-process.ts';
 
 const startPatienceMs = 120_000;
@@ -34,8 +34,6 @@ export interface Server extends ServerAddress {
   end(): Promise<void>;
   /** Starts it after an end, with what is stored; resolves once it answers. */
   start(): Promise<void>;
-  /** Removes what it has stored, between an end and a start. */
-  clear(): Promise<void>;
   /** Ends it and removes all that it has stored. */
   stop(): Promise<void>;
 }
@@ -47,7 +45,7 @@ export async function startServer(kind: ServerKind, parent: string, front?: TlsF
   const [port = 0] = await freePorts(1);
   const at = { address: `127.0.0.1:${port}`, credentials: credentialsFor(front) };
   const past: Usage = { cpuSeconds: 0, peakBytes: 0 };
-  let command: Command;
+  const command = await commandOf(kind, folder, port, front);
   let running: ServerProcess | undefined;
   const usage = (): Usage => {
     const { cpuSeconds, peakBytes } = running?.usage() ?? { cpuSeconds: 0, peakBytes: 0 };
@@ -69,22 +67,11 @@ export async function startServer(kind: ServerKind, parent: string, front?: TlsF
     await end();
     throw new Error(`${kind.name} does not serve; its last words:\n${words}`);
   };
-  const clear = async (): Promise<void> => {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder);
-    command = await commandOf(kind, folder, port, front);
-  };
   const stop = async (): Promise<void> => {
     await end();
     await rm(folder, { recursive: true, force: true });
   };
-  try {
-    command = await commandOf(kind, folder, port, front);
-    await start();
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  await start();
   const { uploads } = command;
   return {
     kind,
@@ -96,7 +83,6 @@ export async function startServer(kind: ServerKind, parent: string, front?: TlsF
     usage,
     end,
     start,
-    clear,
     stop,
   };
 }

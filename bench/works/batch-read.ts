@@ -30,7 +30,7 @@ export const batchReadWorks: readonly Work[] = [
   },
   {
     name: 'batch-read-cold',
-    title: `BatchReadBlobs of ${count} of ${bytes} bytes, other ones each time, page cache empty`,
+    title: `BatchReadBlobs of ${count} of ${bytes} bytes, cold`,
     unit: { name: 'call', perOperation: 1 },
     goals: { reference: 3, fastest: 1 },
     obtain: pageCacheFault,

@@ -16,7 +16,7 @@ const connections = 4;
 /** A volume of a million blobs: how long until it is of use, and what keeping it takes. */
 const start: Work = {
   name: 'start-1000000',
-  title: 'Start to the first blob read, of 1,000,000 (memory: then asked for each)',
+  title: 'Start to the first of 1,000,000 blobs',
   unit: { name: 'run', perOperation: 1 },
   goals: { fastest: 10, fastestOf: ['bazel-remote'], memory: 200e6 },
   async prepare(server, _, say) {

@@ -31,7 +31,7 @@ export const readWorks: readonly Work[] = [
   },
   {
     name: 'read-nginx',
-    title: 'ByteStream.Read of 64 MiB, TLS of nginx before Weir, of the peers themselves',
+    title: 'ByteStream.Read of 64 MiB, TLS of nginx before Weir',
     unit,
     goals: { reference: 1.3, fastest: 1 },
     tls: 'nginx',

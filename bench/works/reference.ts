@@ -37,7 +37,7 @@ export const getReferenceWorks: readonly Work[] = [
   },
   {
     name: 'get-reference-first',
-    title: 'GetReference of a tree of 50,000 files, the first after a start',
+    title: 'GetReference of 50,000 files, first after a start',
     unit: { name: 'run', perOperation: 1 },
     goals: { reference: 3 },
     notBy,

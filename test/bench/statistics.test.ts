@@ -79,7 +79,7 @@ test('what a machine cannot measure is a row that says why', () => {
   const [row] = resultTable([{ ...resultOf('batch-read-cold', [], {}), servers: [], absent }])
     .split('\n')
     .slice(2);
-  assert.match(row ?? '', /page cache empty \| not measured: only root may \|/);
+  assert.match(row ?? '', /bytes, cold \| not measured: only root may \|/);
 });
 
 test('the 99th percentile is the least time that 99 of 100 calls did not exceed', () => {
