@@ -28,7 +28,9 @@ function rows(result: WorkResult): string[][] {
   }
   const compared = comparisons(result);
   if (compared.length > 0) {
-    return compared.map((each, index) => cells(index === 0 ? title : '', each, unit, memory));
+    return compared.map((each, index) =>
+      index === 0 ? cells(title, each, unit, memory) : cells('', each, unit, megabytes),
+    );
   }
   return result.servers.map((weir) => {
     const cpu = seconds(cpuPerUnit(weir));

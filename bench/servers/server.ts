@@ -1,6 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { type Clients, clientsAt } from '../../test/support/wire.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
@@ -69,7 +71,8 @@ export async function startServer(kind: ServerKind, parent: string, front?: TlsF
   };
   const stop = async (): Promise<void> => {
     await end();
-    await rm(folder, { recursive: true, force: true });
+    // Node's own way takes gigabytes of memory for a million files.
+    await promisify(execFile)('rm', ['-rf', folder]);
   };
   await start();
   const { uploads } = command;

@@ -1,4 +1,5 @@
 import { batchReadWorks } from './batch-read.ts';
+import { bazelJob } from './bazel-job.ts';
 import { bstJobs } from './bst-jobs.ts';
 import { findMissingWorks } from './find-missing.ts';
 import { manyBlobsWorks } from './many-blobs.ts';
@@ -18,4 +19,5 @@ export const allWorks: readonly Work[] = [
   ...readWorks,
   ...manyBlobsWorks,
   ...bstJobs,
+  bazelJob,
 ];

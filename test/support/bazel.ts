@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 
 import { bazelProgram, nettyLibrary, nettyLibraryName } from './bazel-install.ts';
 import { writeWorkspace } from './bazel-workspace.ts';
@@ -31,8 +30,19 @@ export interface BazelClient {
 
 /** What a new client may be told. */
 export interface BazelOptions {
+  /** Where everything of it is, and is to be made; otherwise in a new folder among the temporary ones. */
+  home?: string;
   /** Java's name for a setting of the server process -> its value. */
   properties?: Record<string, string>;
+  /** Writes what is to be built into a folder that is not there yet; by default the workspace that tests know. */
+  workspace?(this: void, folder: string): Promise<void>;
+  /** How long a run may take. Milliseconds. */
+  limit?: number;
+}
+
+/** Whose end is the client's end: a test, or whoever calls what it was given. */
+export interface Lifetime {
+  after(action: () => Promise<void>): void;
 }
 
 /** On a machine where everything is tested at once, the start of the server process alone can take half a minute. */
@@ -42,9 +52,9 @@ const longestRun = 240_000;
 const javaFlags = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 const buildFlags = ['--jobs=2', '--spawn_strategy=local', '--nosandbox_debug', '--color=no', '--curses=no'];
 
-/** A user with a new home. Its server process is ended, and everything of it removed, with the test. */
-export async function bazelClient(t: TestContext, options: BazelOptions = {}): Promise<BazelClient> {
-  const home = await mkdtemp(join(tmpdir(), 'weir-bazel-'));
+/** A user with a new home. Its server process is ended, and everything of it removed, with the lifetime. */
+export async function bazelClient(lifetime: Lifetime, options: BazelOptions = {}): Promise<BazelClient> {
+  const home = options.home ?? (await mkdtemp(join(tmpdir(), 'weir-bazel-')));
   const workspace = join(home, 'workspace');
   const mark = randomUUID();
   const properties = { ...options.properties, 'java.library.path': await libraryFolder(home) };
@@ -60,18 +70,22 @@ export async function bazelClient(t: TestContext, options: BazelOptions = {}): P
     return runBounded(bazelProgram, [...startUp, ...args], {
       cwd: workspace,
       env,
-      limit: longestRun,
+      limit: options.limit ?? longestRun,
       mark,
     });
   };
 
-  await writeWorkspace(workspace);
-  t.after(async () => {
+  await (options.workspace ?? writeWorkspace)(workspace);
+  // Its server process outlives each run.
+  const endWithUs = () => endMarked(mark);
+  process.prependOnceListener('exit', endWithUs);
+  lifetime.after(async () => {
     try {
       // Its own way to remove what it has made unwritable; ends the server process, too.
       await run('clean', '--expunge');
     } finally {
       endMarked(mark);
+      process.off('exit', endWithUs);
       await rm(home, { recursive: true, force: true });
     }
   });
