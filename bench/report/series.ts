@@ -49,7 +49,7 @@ function throughputTable(name: SeriesName, results: readonly WorkResult[]): stri
 
 function latencyTable(name: SeriesName, results: readonly WorkResult[]): string[] {
   const courses = coursesOf(name, results, p99s);
-  return tableOf(name, courses, 'most growth, for each time as much load', seconds, (course) => {
+  return tableOf(name, courses, 'most growth, divided by that of clients', seconds, (course) => {
     const growth = mostGrowthOf(course.at);
     return [digits(growth), goalOf(course, digits(tolerance), growth <= tolerance)];
   });
