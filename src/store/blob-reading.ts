@@ -42,6 +42,17 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   };
 }
 
+/** The same of bytes that are in memory, and stay as they are. */
+export function readingOf(bytes: Uint8Array, offset: number, length: number): BlobReading {
+  async function* copied(): AsyncGenerator<Uint8Array> {
+    if (length === 0) return;
+    const chunk = newChunk(length);
+    chunk.set(bytes.subarray(offset, offset + length));
+    yield await Promise.resolve(chunk);
+  }
+  return { close: () => Promise.resolve(), reusing: copied, [Symbol.asyncIterator]: copied };
+}
+
 /** Gives memory for a chunk of so many bytes. */
 type Allocate = (length: number) => Buffer;
 

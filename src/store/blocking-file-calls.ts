@@ -35,7 +35,7 @@ export function blockingFileCalls(): FileCalls {
   return {
     stat: (path) => inTurn(() => stat(path)),
     refresh: (path, time) => inTurn(() => refresh(path, time)),
-    readSmall: (path, size) => inTurn(() => readSmall(path, size)),
+    readSmall: (path, least, most) => inTurn(() => readSmall(path, least, most)),
     writeNew: (path, bytes, mode) => inTurn(() => writeNew(path, bytes, mode)),
     link: (path, newPath) => inTurn(() => linkUnlessThere(path, newPath)),
     discard: (path) => inTurn(() => discard(path)),
@@ -122,12 +122,13 @@ async function syncFile({ descriptor, stats }: OpenFile): Promise<SyncedFile> {
   }
 }
 
-function readSmall(path: string, size: number): SmallFile | undefined {
+function readSmall(path: string, least: number, most: number): SmallFile | undefined {
   const file = openFile(path);
   if (file === undefined) return undefined;
   const { descriptor, stats } = file;
   try {
-    if (stats.size !== size) return { stats, bytes: undefined };
+    const { size } = stats;
+    if (size < least || size > most) return { stats, bytes: undefined };
     const bytes = Buffer.allocUnsafeSlow(size);
     let done = 0;
     while (done < size) {

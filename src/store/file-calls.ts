@@ -4,7 +4,7 @@ import type { Answer } from '../core/answer.ts';
 import { blockingFileCalls } from './blocking-file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
 
-/** What a small file holds; `bytes` only when it has the size that was asked for. */
+/** What a small file holds; `bytes` only when it has a size that was asked for. */
 export interface SmallFile {
   readonly stats: Stats;
   readonly bytes: Uint8Array | undefined;
@@ -22,8 +22,8 @@ export interface FileCalls {
    * does nothing: nothing is evicted there either.
    */
   refresh(path: string, time: number): Answer<boolean>;
-  /** The whole file; undefined when it is absent or is not a regular file. */
-  readSmall(path: string, size: number): Answer<SmallFile | undefined>;
+  /** The whole file, if it has from `least` to `most` bytes; undefined when it is absent or is not a regular file. */
+  readSmall(path: string, least: number, most: number): Answer<SmallFile | undefined>;
   /** A new file of these bytes; the name must not exist. */
   writeNew(path: string, bytes: Uint8Array, mode: number): Answer<void>;
   /** A second name for a file; false when that name exists. */

@@ -25,12 +25,13 @@ export function pooledFileCalls(): FileCalls {
       }
     },
 
-    async readSmall(path, size) {
+    async readSmall(path, least, most) {
       const handle = await unlessAbsent(openRegular(path), undefined);
       if (handle === undefined) return undefined;
       try {
         const stats = await handle.stat();
-        if (stats.size !== size) return { stats, bytes: undefined };
+        const { size } = stats;
+        if (size < least || size > most) return { stats, bytes: undefined };
         const bytes = Buffer.allocUnsafeSlow(size);
         const count = await readFully(handle, bytes, 0);
         return { stats, bytes: count === size ? bytes : undefined };

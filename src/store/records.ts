@@ -2,21 +2,13 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordDurability } from './durability.ts';
-import {
-  createNew,
-  discard,
-  openRegular,
-  readFully,
-  referenceMode,
-  renameOver,
-  writeFully,
-} from './durable-file.ts';
+import { createNew, discard, referenceMode, renameOver, writeFully } from './durable-file.ts';
 import { recordTrashName } from './evictable.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { foundOrNowhere, shortestGraceMs } from './trash.ts';
-import { errnoOf, isAbsent } from './volume-error.ts';
+import { isAbsent } from './volume-error.ts';
 
 /** Small files that are found by a key. Errors are those of the system calls. */
 export interface Records {
@@ -51,6 +43,11 @@ export function volumeRecords(
   leases: Leases,
   durability: RecordDurability,
 ): Records {
+  async function readInPlace(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'absent'> {
+    const file = await calls.readSmall(path, 1, maxBytes);
+    return file === undefined ? 'absent' : file.bytes;
+  }
+
   /** Takes it from the trash, when it is on its way out. Linking sets ctime, which renews the lease. */
   async function bringBack(path: string): Promise<void> {
     for (const trashed of await inTrash(path)) {
@@ -126,22 +123,4 @@ export function volumeRecords(
 
 function sealOf(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
-}
-
-async function readInPlace(path: string, maxBytes: number): Promise<Uint8Array | undefined | 'absent'> {
-  try {
-    const handle = await openRegular(path);
-    try {
-      const { size } = await handle.stat();
-      if (size === 0 || size > maxBytes) return undefined;
-      const buffer = Buffer.alloc(size);
-      return (await readFully(handle, buffer, 0)) === size ? buffer : undefined;
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (errnoOf(error) === 'EISDIR') return undefined;
-    if (isAbsent(error)) return 'absent';
-    throw error;
-  }
 }

@@ -14,7 +14,7 @@ import {
   isEmptyBlob,
 } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
-import { chunkedReading } from './blob-reading.ts';
+import { chunkedReading, readingOf } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
 import { type Answer, following } from '../core/answer.ts';
 import type { FileCalls, SmallFile } from './file-calls.ts';
@@ -34,6 +34,9 @@ import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 
 /** Blobs up to this size are verified whenever they are read from the disk, larger ones when this process has not, not lately, or not as they are. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
+
+/** Reading up to so much is one call, and in memory the next time. Bytes. */
+const atOnceUpTo = 64 * 1024;
 
 /** The times of files are told in steps: that it is written to in the step that it came in would not be seen. Milliseconds. */
 const settledMs = 1000;
@@ -127,7 +130,7 @@ export function volumeBlobStore(
 
   /** By what is on the disk, and not by what is remembered. */
   async function readFile(digest: Digest): Promise<Uint8Array> {
-    const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes);
+    const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes, digest.sizeBytes);
     const { stats, bytes } = inPlace ?? (await readFromTrash(digest));
     if (bytes === undefined) {
       observer.doubted(blobName(digest), 'wrong-size');
@@ -200,7 +203,7 @@ export function volumeBlobStore(
   }
 
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
-    if (isEmptyBlob(digest)) return nothing;
+    if (digest.sizeBytes <= atOnceUpTo) return readingOf(await readWhole(digest), offset, length);
     try {
       const { handle, stats } = await open(digest);
       try {
@@ -298,12 +301,3 @@ export function volumeBlobStore(
 function absent(digest: Digest): CacheError {
   return new CacheError('not-found', `the blob ${digestText(digest)} is not here`);
 }
-
-// No bytes, no chunks.
-async function* noChunks(): AsyncGenerator<Uint8Array> {}
-
-const nothing: BlobReading = {
-  close: () => Promise.resolve(),
-  reusing: noChunks,
-  [Symbol.asyncIterator]: noChunks,
-};
