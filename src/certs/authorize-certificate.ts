@@ -6,6 +6,7 @@ import { authorizedList } from './authorized-list.ts';
 import { listFileName, listFolderName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { certificateName, sha256Of } from '../core/certificate-name.ts';
 import { FileExistsError } from './issue-certificate.ts';
+import { whileListIsLocked } from './list-lock.ts';
 import { makeFolder, replaceFile, writeNew } from './owned-files.ts';
 
 export interface AuthorizeOptions {
@@ -45,9 +46,14 @@ class NotAuthorizedError extends Error {
  */
 export async function authorizeCertificate(options: AuthorizeOptions): Promise<Authorized> {
   const { folder, source, text } = options;
-  const now = options.now?.() ?? new Date();
   const certificate = certificateToList(text);
   if (typeof certificate === 'string') throw new NotAuthorizedError(`${source} ${certificate}`);
+  return await whileListIsLocked(folder, async () => await putOnList(certificate, options));
+}
+
+async function putOnList(certificate: X509Certificate, options: AuthorizeOptions): Promise<Authorized> {
+  const { folder, source } = options;
+  const now = options.now?.() ?? new Date();
   const contents = await readCertificateFolder(folder);
   const { authorities } = await authoritiesOf(contents.authorities, [], now);
   const { certificates } = authorizedList(
@@ -71,9 +77,9 @@ export async function authorizeCertificate(options: AuthorizeOptions): Promise<A
 }
 
 async function append(path: string, certificate: X509Certificate): Promise<void> {
-  const before = (await readIfThere(path)) ?? '';
-  const newline = before === '' || before.endsWith('\n') ? '' : '\n';
-  await replaceFile(path, `${before}${newline}${certificate.toString()}`);
+  const before = await readIfThere(path);
+  const newline = before === undefined || before === '' || before.endsWith('\n') ? '' : '\n';
+  await replaceFile(path, `${before ?? ''}${newline}${certificate.toString()}`, { before });
 }
 
 async function addFile(folder: string, file: string, certificate: X509Certificate): Promise<void> {

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ListFile } from './authorized-list.ts';
 import type { RevocationFile } from './revocation-lists.ts';
@@ -47,6 +47,18 @@ export async function readCertificateFolder(folder: string): Promise<FolderConte
     revocations: await filesIn(folder, authoritiesFolderName, '.crl'),
     permissions,
   };
+}
+
+/** Nothing can be done in a folder that is not there; whoever watches it may wait for it instead. */
+export async function expectFolder(folder: string): Promise<void> {
+  const found = await unlessMissing(stat(folder), undefined);
+  if (found?.isDirectory() !== true) throw noFolder(folder);
+}
+
+export function noFolder(folder: string): Error {
+  return new Error(
+    `there is no folder ${folder}: --dir says where the certificates are, and weir certs init makes it`,
+  );
 }
 
 /** Contents of a text file; undefined when there is none. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { sha256Of } from '../core/certificate-name.ts';
 import type { PushScopes } from '../core/push-permissions.ts';
-import { readCertificateFolder } from './certificate-folder.ts';
+import { expectFolder, readCertificateFolder } from './certificate-folder.ts';
 import type { Finding } from './finding.ts';
 import { folderSummary } from './folder-summary.ts';
 import { serverPair } from './server-pair.ts';
@@ -27,6 +27,7 @@ export async function expiryList(
   folder: string,
   now: Date,
 ): Promise<{ things: ListedThing[]; findings: Finding[] }> {
+  await expectFolder(folder);
   const contents = await readCertificateFolder(folder);
   const server = serverPair(contents.serverCertificate, contents.serverKey, now);
   const summary = await folderSummary(contents, now);

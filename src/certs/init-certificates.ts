@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import { listFileName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { ecPrivateKey, newPrivateKey, privateKeyPem } from './key-pair.ts';
+import { whileListIsLocked } from './list-lock.ts';
 import { makeFolder, writeNew } from './owned-files.ts';
 import { serverFiles } from './server-pair.ts';
 
@@ -55,17 +56,22 @@ export async function initCertificates(options: InitOptions): Promise<string[]> 
     signedCertificate({ commonName: names[0] ?? 'localhost', purpose: 'server', names, key, ...validity }),
   );
   if (serverOnly) return made;
-  const { lists } = await readCertificateFolder(folder);
-  // Whoever brings a list has clients; one more pair that is not on it would only confuse.
-  if (lists.length > 0) return made;
-  made.push(
-    ...(await makePair(folder, clientFiles, (key) =>
+  if (await hasList(folder)) return made;
+  return await whileListIsLocked(folder, async () => {
+    // Somebody may have been authorised since.
+    if (await hasList(folder)) return made;
+    const pair = await makePair(folder, clientFiles, (key) =>
       signedCertificate({ commonName: 'client', purpose: 'client', key, ...validity }),
-    )),
-  );
-  const clientCertificate = await readIfThere(join(folder, clientFiles.certificate));
-  await writeNew(join(folder, listFileName), clientCertificate ?? '', 0o644);
-  return [...made, listFileName];
+    );
+    const clientCertificate = await readIfThere(join(folder, clientFiles.certificate));
+    await writeNew(join(folder, listFileName), clientCertificate ?? '', 0o644);
+    return [...made, ...pair, listFileName];
+  });
+}
+
+/** Whoever brings a list has clients; one more pair that is not on it would only confuse. */
+async function hasList(folder: string): Promise<boolean> {
+  return (await readCertificateFolder(folder)).lists.length > 0;
 }
 
 async function makePair(

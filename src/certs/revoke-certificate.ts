@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { listFileName, listFolderName, readCertificateFolder, readIfThere } from './certificate-folder.ts';
 import { certificateName, sha256Of } from '../core/certificate-name.ts';
-import { makeFolder, replaceFile } from './owned-files.ts';
+import { whileListIsLocked } from './list-lock.ts';
+import { makeFolder, removeFile, replaceFile } from './owned-files.ts';
 import { pemBlocks } from './pem-blocks.ts';
 
 /** Where copies of what was taken off the list are kept. Nothing reads them. */
@@ -42,6 +42,10 @@ interface Place {
  * it, and keeps a copy. Rejects with NotRevokedError where nobody or several are called that.
  */
 export async function revokeCertificate(folder: string, who: string, now = new Date()): Promise<Revoked> {
+  return await whileListIsLocked(folder, async () => await takeOffList(folder, who, now));
+}
+
+async function takeOffList(folder: string, who: string, now: Date): Promise<Revoked> {
   const { lists } = await readCertificateFolder(folder);
   const places = lists.flatMap(({ name, text }) => placesIn(name, text));
   const chosen = chosenFrom(places, who);
@@ -56,7 +60,9 @@ export async function revokeCertificate(folder: string, who: string, now = new D
   );
   // Without any list `weir certs init` would take the folder for a new one, and let its first client in.
   if ((await readIfThere(join(folder, listFileName))) === undefined)
-    await replaceFile(join(folder, listFileName), '# Who may push: certificates, one after the other.\n');
+    await replaceFile(join(folder, listFileName), '# Who may push: certificates, one after the other.\n', {
+      before: undefined,
+    });
   for (const { name, text } of lists) {
     const here = mine.filter(({ file }) => file === name);
     if (here.length > 0) await without(join(folder, name), text, here);
@@ -102,12 +108,11 @@ function chosenFrom(places: readonly Place[], who: string): Place {
 
 /** The file without these blocks; one of authorized/ that held nothing else goes. `text` is what was seen in it. */
 async function without(path: string, text: string, places: readonly Place[]): Promise<void> {
-  if ((await readIfThere(path)) !== text)
-    throw new NotRevokedError('somebody else has just changed the list: try again');
   let rest = text;
   // From the end, so that offsets before it stay right.
   for (const { start, end } of places.toReversed())
     rest = rest.slice(0, start) + rest.slice(end).replace(/^\r?\n/, '');
-  if (basename(dirname(path)) === listFolderName && rest.trim() === '') await rm(path);
-  else await replaceFile(path, rest);
+  if (basename(dirname(path)) === listFolderName && rest.trim() === '')
+    await removeFile(path, { before: text });
+  else await replaceFile(path, rest, { before: text });
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, Status } from 'nice-grpc';
 import type { ByteStreamClient, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { authorize, authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
+import type { TestPair } from '../support/certificates.ts';
+import { certs } from '../support/certs-command.ts';
 import { testWith } from '../support/real-parts.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
 import { startSite } from './site.ts';
@@ -63,6 +65,53 @@ test('a certificate taken off the list is refused on the connection it already h
   assert.equal(await upload.finish(), 3n);
   await download.finish();
   assert.equal(await statusOf(await site.client('push', other)), Status.OK);
+});
+
+test('many who are revoked and authorised at once all are; streams of others go on, whatever is changed meanwhile', async (t) => {
+  const site = await startSite(t);
+  const folder = dirname(site.certsDir);
+  const users = async (names: string[]) =>
+    await Promise.all(names.map(async (name) => await newClient(join(folder, 'users'), name)));
+  const leaving = await users(['ann', 'ben', 'cleo']);
+  const coming = await users(['dora', 'emil', 'fay']);
+  for (const user of leaving) await authorize(site.certsDir, user);
+  await site.nginx.reload();
+  const upload = startUpload(site, await site.client('push', site.firstClient));
+  await upload.next();
+  const download = startDownload(site, await site.client('pull'));
+  await download.next();
+  const clients = async (pairs: TestPair[]) =>
+    await Promise.all(pairs.map(async (pair) => await site.client('push', pair)));
+  const [revoked, admitted] = [await clients(leaving), await clients(coming)];
+  for (const client of revoked) assert.equal(await statusOf(client), Status.OK);
+
+  const run = async (...args: string[]) => {
+    const { code, stderr } = await certs(folder, [...args, '--dir', site.certsDir]);
+    assert.equal(code, 0, stderr);
+  };
+  const changed = Promise.all([
+    ...['ann', 'ben', 'cleo'].map(async (name) => await run('revoke', name)),
+    ...coming.map(async ({ certificateFile }) => await run('authorize', certificateFile, '--append')),
+  ]);
+  const takeEffect = async () => {
+    await changed;
+    for (const client of revoked) await eventually(Status.UNAUTHENTICATED, client);
+    for (const client of admitted) await eventually(Status.OK, client);
+  };
+  const over = new AbortController();
+  const effective = takeEffect().finally(() => over.abort());
+  let sent = 1n;
+  while (!over.signal.aborted) {
+    await upload.next();
+    sent++;
+    await download.next();
+    await sleep(20);
+  }
+  await effective;
+
+  assert.equal(await upload.finish(), sent + 1n);
+  await download.finish();
+  assert.equal(await statusOf(await site.client('push', site.firstClient)), Status.OK);
 });
 
 test('a new server pair is shown to new connections without a restart; streams in flight go on', async (t) => {
