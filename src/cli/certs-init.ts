@@ -23,10 +23,18 @@ export function initCommand(): Command {
         .env('WEIR_NAMES'),
     )
     .option('--server-only', 'make a server pair alone, as for a change of the one in use')
+    .option('--json', 'print one line of JSON', false)
     .action(runInit);
 }
 
-async function runInit(options: { dir: string; name?: string[]; serverOnly?: boolean }): Promise<void> {
+interface InitFlags {
+  dir: string;
+  name?: string[];
+  serverOnly?: boolean;
+  json: boolean;
+}
+
+async function runInit(options: InitFlags): Promise<void> {
   const names = [...new Set([...(options.name ?? []), hostname(), ...everyServersNames])];
   try {
     const made = await initCertificates({
@@ -34,6 +42,10 @@ async function runInit(options: { dir: string; name?: string[]; serverOnly?: boo
       names,
       serverOnly: options.serverOnly === true,
     });
+    if (options.json) {
+      console.log(JSON.stringify({ made, names: made.includes('server.crt') ? names : null }));
+      return;
+    }
     for (const file of made) console.log(`made ${file}`);
     if (made.includes('server.crt')) console.log(`server.crt is for ${names.join(', ')}`);
     if (made.length === 0) console.log(`nothing to do: ${resolve(options.dir)} has all it needs`);

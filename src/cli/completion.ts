@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import { endWithoutReader } from './broken-pipe.ts';
 import { commandTree } from './command-tree.ts';
 import { completionScript, type Shell, shells } from './completion-scripts.ts';
 
@@ -9,6 +10,7 @@ export function completionCommand(): Command {
     .description('print what makes a shell complete weir: source <(weir completion bash)')
     .addArgument(new Argument('<shell>', 'which one').choices(shells))
     .action((shell: Shell) => {
+      endWithoutReader();
       process.stdout.write(completionScript(shell, commandTree(command.parent ?? command)));
     });
 }

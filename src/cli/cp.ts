@@ -6,6 +6,7 @@ import type { CopyTarget } from '../copying/copy-ends.ts';
 import { copyNames } from '../copying/copy-names.ts';
 import { isServerUrl } from '../copying/server-connection.ts';
 import { type CopiedKind, copiedKinds } from '../copying/volume-source.ts';
+import { endWithoutReader } from './broken-pipe.ts';
 import { expectReadable, type OpenedSource, openSource, openTarget } from './cp-ends.ts';
 import { givenNames, listedNames, type NameChoice, parseCopiedName } from './cp-names.ts';
 import { type CopyReport, emptyReport, reporting, reportText } from './cp-report.ts';
@@ -80,6 +81,7 @@ export function cpCommand(): Command {
 }
 
 async function cp(from: string, to: string, refs: readonly string[], options: CpOptions): Promise<void> {
+  endWithoutReader();
   const stopping = stopOnSignals();
   const line = progressLine(process.stderr);
   const report = emptyReport(from, to, options.dryRun);

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { layoutOf } from '../store/layout.ts';
 import { type CheckObserver, checkVolume, expectCache } from '../store/volume-check.ts';
+import { endWithoutReader } from './broken-pipe.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFinding, emptyReport, type FsckReport, reportText, stillWrong } from './fsck-report.ts';
 import { bar, progressLine } from './progress-line.ts';
@@ -33,6 +34,7 @@ async function fsck(volume: string, options: FsckOptions): Promise<void> {
     process.exitCode = exitCodes.usage;
     return;
   }
+  endWithoutReader();
   const report = emptyReport(layout.root);
   const stopping = stopOnSignals();
   const line = progressLine(process.stderr);

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { resolve } from 'node:path';
 import { replaceFile } from '../certs/owned-files.ts';
+import { endWithoutReader } from './broken-pipe.ts';
 import { fail, messageOf } from './certs-options.ts';
 import { nginxConfiguration } from './nginx-configuration.ts';
 
@@ -40,6 +41,7 @@ async function run(flags: Readonly<Record<string, string>>): Promise<void> {
   try {
     const values = settings.map(({ variable, option }) => [variable, flags[option.attributeName()] ?? '']);
     const text = await nginxConfiguration(Object.fromEntries(values) as Record<string, string>);
+    endWithoutReader();
     if (flags['output'] === undefined) process.stdout.write(text);
     else
       await replaceFile(flags['output'], text).catch((error: unknown) => {

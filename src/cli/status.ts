@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { settings } from '../config/config.ts';
+import { endWithoutReader } from './broken-pipe.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printable } from './figures.ts';
 import { scrapedMetrics } from './scraped-metrics.ts';
@@ -25,6 +26,7 @@ export function statusCommand(): Command {
 }
 
 async function status({ url, json }: StatusOptions): Promise<void> {
+  endWithoutReader();
   let answers: { ready: Answer; metrics: Answer };
   try {
     answers = { ready: await ask(url, 'readyz'), metrics: await ask(url, 'metrics') };

@@ -5,6 +5,7 @@ import { CacheError } from '../core/cache-error.ts';
 import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
 import { expectCache } from '../store/volume-check.ts';
+import { endWithoutReader } from './broken-pipe.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type ProgressLine, progressLine } from './progress-line.ts';
 import { stopOnSignals } from './stop-signals.ts';
@@ -52,10 +53,7 @@ export async function onVolume(volume: string, work: (volume: VolumeWork) => Pro
   const layout = layoutOf(resolve(volume === '' ? usualVolume : volume));
   const line = progressLine(process.stderr);
   const stopping = stopOnSignals();
-  // Whoever reads may have enough: `weir ls | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? exitCodes.success : exitCodes.failure);
-  });
+  endWithoutReader();
   const fail = (error: unknown, code: number) => {
     line.clear();
     process.stderr.write(`weir: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { issueCertificate } from '../../src/certs/issue-certificate.ts';
 import { hasKeyIdentifiers } from '../../src/certs/key-identifiers.ts';
 import { testWith } from '../support/real-parts.ts';
 
@@ -44,6 +45,27 @@ void test('`weir certs init` says what it made, and takes names from the command
   await access(join(folder, 'certs', 'authorized.crt'));
   const again = await run(folder, process.execPath, [...node, 'init', '--name', 'c.example']);
   assert.match(again.stdout, /^nothing to do/);
+});
+
+void test('`weir certs init --json` says the same for scripts', async (t) => {
+  const folder = await newFolder(t);
+  const init = async () =>
+    await run(folder, process.execPath, [...node, 'init', '--name', 'a.example', '--json']);
+  const { made, names } = JSON.parse((await init()).stdout) as { made: string[]; names: string[] };
+  assert.deepEqual(made, ['server.key', 'server.crt', 'client.key', 'client.crt', 'authorized.crt']);
+  assert.equal(names[0], 'a.example');
+  assert.deepEqual(JSON.parse((await init()).stdout), { made: [], names: null });
+});
+
+void test('a folder that is not there is told as such, whatever was to be done in it', async (t) => {
+  const folder = await newFolder(t);
+  const pem = join(folder, 'some.crt');
+  await issueCertificate({ folder, name: 'some', days: 1 });
+  for (const args of [['list'], ['list', '--json'], ['revoke', 'some'], ['authorize', pem]]) {
+    const { code, stderr } = await run(folder, process.execPath, [...node, ...args, '--dir', 'nowhere']);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, /there is no folder nowhere: --dir says where the certificates are/);
+  }
 });
 
 void test('`weir certs sync` exits 0 when all is well, 3 when something was left out, 1 when nothing can be served', async (t) => {
