@@ -2,11 +2,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { expiryList, type ListedThing } from '../certs/expiry-list.ts';
 import { findingLine } from '../certs/finding.ts';
 import type { Finding } from '../certs/finding.ts';
+import { soonMs } from '../core/expires-soon.ts';
 import { scopesText } from '../core/push-permissions.ts';
 import { fail, folderOption } from './certs-options.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const shownDigits = 16;
+const dayMs = 86_400_000;
 
 interface ListFlags {
   dir: string;
@@ -21,7 +23,12 @@ export function listCommand(): Command {
       'who may push, and until when; exit 3 when something expires soon, is left out or does not work',
     )
     .addOption(folderOption())
-    .option('--warn-days <days>', 'what expires within so many days counts as soon', parseDays, 30)
+    .option(
+      '--warn-days <days>',
+      'what expires within so many days counts as soon; of a CRL, two at most',
+      parseDays,
+      30,
+    )
     .option('--json', 'print one JSON object', false)
     .action(list);
 }
@@ -30,7 +37,7 @@ async function list({ dir, warnDays, json }: ListFlags): Promise<void> {
   try {
     const { things, findings } = await expiryList(dir, new Date());
     console.log(json ? JSON.stringify(jsonForm(things, findings)) : text(things, findings, warnDays));
-    const isSoon = things.some(({ daysLeft }) => daysLeft < warnDays);
+    const isSoon = things.some((thing) => endsSoon(thing, warnDays));
     process.exitCode = isSoon || findings.length > 0 ? exitCodes.warning : exitCodes.success;
   } catch (error) {
     fail(error);
@@ -60,6 +67,10 @@ function text(things: readonly ListedThing[], findings: readonly Finding[], warn
   return lines.join('\n');
 }
 
+function endsSoon({ kind, daysLeft }: ListedThing, warnDays: number): boolean {
+  return daysLeft * dayMs < soonMs(kind, warnDays);
+}
+
 const whatIs = {
   server: 'the server',
   client: 'a client',
@@ -67,8 +78,9 @@ const whatIs = {
   crl: 'its list of revoked certificates',
 } as const;
 
-function cells({ name, sha256, expires, daysLeft }: ListedThing, warnDays: number, last: string): string[] {
-  const days = daysLeft < 0 ? 'EXPIRED' : `${daysLeft}${daysLeft < warnDays ? ' !' : ''}`;
+function cells(thing: ListedThing, warnDays: number, last: string): string[] {
+  const { name, sha256, expires, daysLeft } = thing;
+  const days = daysLeft < 0 ? 'EXPIRED' : `${daysLeft}${endsSoon(thing, warnDays) ? ' !' : ''}`;
   return [name, sha256.slice(0, shownDigits), expires.toISOString().slice(0, 10), days, last];
 }
 

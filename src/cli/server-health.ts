@@ -1,3 +1,4 @@
+import { expiringThing, soonMs } from '../core/expires-soon.ts';
 import { bytesText, countOf, spanText } from './figures.ts';
 import type { ScrapedMetrics } from './scraped-metrics.ts';
 
@@ -94,7 +95,6 @@ export function figuresOf(metrics: ScrapedMetrics): ServerFigures {
 }
 
 const daySeconds = 86_400;
-const dayMs = daySeconds * 1000;
 /** A certificate that ends within this is somebody's work of this week or the next. */
 const certificateDays = 14;
 const leastFreeInodes = 0.05;
@@ -157,7 +157,7 @@ function certificateFinding(
   now: number,
 ): HealthFinding[] {
   const leftMs = Date.parse(expiresAt) - now;
-  const what = `the ${kind} certificate ${JSON.stringify(name)}`;
+  const what = `the ${expiringThing(kind)} ${JSON.stringify(name)}`;
   if (leftMs <= 0)
     return [
       {
@@ -165,7 +165,7 @@ function certificateFinding(
         sentence: `${what} expired ${spanText(-leftMs)} ago`,
       },
     ];
-  return leftMs < certificateDays * dayMs
+  return leftMs < soonMs(kind, certificateDays)
     ? [{ level: 'warning', sentence: `${what} expires in ${spanText(leftMs)}` }]
     : [];
 }

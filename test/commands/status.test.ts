@@ -121,6 +121,10 @@ void test('status warns of short retention, lost room, set aside blobs and certi
     `weir_certificate_expiry_timestamp_seconds{kind="server",name="weir.example"} ${inDays(5)}`,
     `weir_certificate_expiry_timestamp_seconds{kind="client",name="the \\"old\\" one"} ${inDays(-2)}`,
     `weir_certificate_expiry_timestamp_seconds{kind="client",name="new"} ${inDays(300)}`,
+    // Such a list is made for a week: that one of them is left is as it should be.
+    `weir_certificate_expiry_timestamp_seconds{kind="crl",name="ours"} ${inDays(7)}`,
+    `weir_certificate_expiry_timestamp_seconds{kind="crl",name="theirs"} ${inDays(-1)}`,
+    `weir_certificate_expiry_timestamp_seconds{kind="authority",name="theirs"} ${inDays(10)}`,
   ].join('\n');
   const url = await opsPort(t, [200, 'ready\n'], [200, metrics]);
   const { findings, certificates } = await printedJson<Status>(3, 'status', '--url', url);
@@ -133,10 +137,12 @@ void test('status warns of short retention, lost room, set aside blobs and certi
     /2 blobs set aside/,
     /server certificate "weir\.example" expires in 4 d/,
     /client certificate "the \\"old\\" one" expired 2 d ago/,
+    /list of revoked certificates of the authority "theirs" expired 1 d ago/,
+    /authority's certificate "theirs" expires in 9 d/,
   ])
     assert.match(said, wanted);
-  assert.equal(findings.length, 7);
-  assert.equal(certificates.length, 3);
+  assert.equal(findings.length, 9);
+  assert.equal(certificates.length, 6);
 });
 
 void test('no answer is told as such, and an address that is none is a usage error', async (t) => {

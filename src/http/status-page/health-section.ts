@@ -1,4 +1,5 @@
 import type { Happenings, StatusSources, VolumeFigures } from '../../core/status.ts';
+import { expiringThing, soonMs } from '../../core/expires-soon.ts';
 import { ago, bytesText, countOf, countText, dayText, shareText, spanText } from './figures.ts';
 import { type Html, html, name } from './html.ts';
 
@@ -17,7 +18,7 @@ export interface HealthLine {
 const dayMs = 86_400_000;
 /** The scrub says where it is at least every ten seconds, of several servers on a volume each. */
 const scrubSilentMs = 5 * 60_000;
-const expiresSoonMs = 21 * dayMs;
+const expiresSoonDays = 21;
 
 /** What is known of the server's parts, the most important ones first. */
 export function healthLines(
@@ -213,7 +214,10 @@ function certificateLines(sources: StatusSources, now: number): HealthLine[] {
   if (first === undefined) return [notHere(what, 'There are none.')];
   const left = first.expiresAtMs - now;
   const expired = certificates.filter(({ expiresAtMs }) => expiresAtMs <= now);
-  const which = html`${first.kind} certificate ${sources.detail === 'full' && name(first.name)}`;
+  const which = html`${expiringThing(first.kind)} ${sources.detail === 'full' && name(first.name)}`;
+  const soon = certificates.some(
+    ({ kind, expiresAtMs }) => expiresAtMs - now < soonMs(kind, expiresSoonDays),
+  );
   const when = html`${dayText(first.expiresAtMs)}`;
   if (expired.length > 0)
     return [
@@ -227,8 +231,8 @@ function certificateLines(sources: StatusSources, now: number): HealthLine[] {
   return [
     {
       what,
-      level: left < expiresSoonMs ? 'warn' : 'good',
-      state: left < expiresSoonMs ? 'expire soon' : 'valid',
+      level: soon ? 'warn' : 'good',
+      state: soon ? 'expire soon' : 'valid',
       details: html`${countOf(certificates.length, 'certificate')}. The first to expire, in ${spanText(left)},
       on ${when}, is the ${which}.`,
     },
