@@ -9,6 +9,7 @@ export const pages = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'certs/README.md',
   ...readdirSync(join(project, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),

@@ -8,8 +8,9 @@ import { codeWords, fencedBlocks, page, section } from '../docs/documents.ts';
 import { newClient } from '../support/certificates.ts';
 import { printed, startCluster } from '../support/cluster.ts';
 import { weirCommand } from '../support/command.ts';
-import { deploymentOf, podOf } from '../support/kubernetes-objects.ts';
-import { manifests, rendered } from '../support/kustomize.ts';
+import { deploymentOf, ofKind, podOf } from '../support/kubernetes-objects.ts';
+import type { KubernetesObject } from '../support/kubernetes-objects.ts';
+import { manifests, rendered, renderings } from '../support/kustomize.ts';
 import { testWith } from '../support/real-parts.ts';
 
 testWith('kubernetes-tools', 'kube-apiserver')("the page's commands do what it says", async (t) => {
@@ -89,6 +90,24 @@ testWith('kubernetes-tools', 'kube-apiserver')("the page's commands do what it s
     printed(kubectl(['create', '--namespace=weir', '--filename=-'], [podOf(deploymentOf(rendered('base')))]));
     printed(shell(annotatePods, folder));
     assert.match(get('pod/weir', String.raw`.metadata.annotations.list-changed`), /^\d+$/);
+  });
+
+  await t.test('from two pods to as many as an autoscaler wants', () => {
+    const replicas = () => get('deployment/weir', '.spec.replicas');
+    const apply = (objects: KubernetesObject[]) =>
+      printed(kubectl(['apply', '--namespace=weir', '--filename=-'], objects));
+    const { 'all components': scaled = [] } = renderings();
+    const only = (objects: KubernetesObject[]) => objects.filter(({ kind }) => kind === 'Deployment');
+    apply(only(rendered('overlays/shared-volume')));
+    assert.equal(replicas(), '2');
+    apply(only(scaled));
+    assert.equal(replicas(), '1');
+    const [scale = ''] = commands('Several pods on one volume');
+    printed(shell(scale, folder));
+    const [{ spec } = {}] = ofKind(scaled, 'HorizontalPodAutoscaler');
+    assert.equal(replicas(), String(spec?.minReplicas));
+    apply(only(scaled));
+    assert.equal(replicas(), String(spec?.minReplicas));
   });
 
   await t.test('tokens', () => {

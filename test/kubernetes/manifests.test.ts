@@ -235,6 +235,24 @@ everywhere('pods and volume fit: several pods only where several nodes can mount
   );
 });
 
+everywhere('pods are on different nodes where they can be, and a drain moves one at a time', (objects) => {
+  const { topologySpreadConstraints = [] } = deploymentOf(objects).spec.template.spec;
+  assert.deepEqual(
+    topologySpreadConstraints.map(({ maxSkew, topologyKey, whenUnsatisfiable }) => ({
+      maxSkew,
+      topologyKey,
+      whenUnsatisfiable,
+    })),
+    // One that had to be met would keep a pod from a cluster of one node.
+    [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' }],
+  );
+  const budgets = ofKind(objects, 'PodDisruptionBudget').map(({ spec }) => spec);
+  assert.deepEqual(
+    budgets.map(({ maxUnavailable, minAvailable }) => ({ maxUnavailable, minAvailable })),
+    [{ maxUnavailable: 1, minAvailable: undefined }],
+  );
+});
+
 everywhere('the network policies let everyone to the two ports, and nobody out', (objects) => {
   const policies = ofKind(objects, 'NetworkPolicy');
   const base = policies.find(({ metadata }) => metadata.name === 'weir');

@@ -73,7 +73,12 @@ export interface PodSpec {
     fsGroupChangePolicy?: string;
     seccompProfile?: { type: string };
   };
-  topologySpreadConstraints?: { labelSelector: Selector }[];
+  topologySpreadConstraints?: {
+    labelSelector: Selector;
+    maxSkew: number;
+    topologyKey: string;
+    whenUnsatisfiable: string;
+  }[];
   initContainers?: Container[];
   containers: Container[];
   volumes?: Volume[];
@@ -122,12 +127,13 @@ interface Kinds {
   Deployment: Deployment;
   NetworkPolicy: NetworkPolicy;
   PersistentVolumeClaim: KubernetesObject & { spec: { accessModes: string[] } };
-  PodDisruptionBudget: Selecting;
+  PodDisruptionBudget: Selecting & { spec: { maxUnavailable?: number; minAvailable?: number } };
   PodMonitor: PodMonitor;
   PrometheusRule: KubernetesObject & { spec: unknown };
   Certificate: KubernetesObject & { spec: { secretName: string } };
   HorizontalPodAutoscaler: KubernetesObject & {
     spec: {
+      minReplicas: number;
       scaleTargetRef: { kind: string; name: string };
       metrics: { containerResource: { container: string } }[];
     };
