@@ -10,7 +10,7 @@ const shownDigits = 8;
 export function certificateMetrics(registry: Registry): (known: readonly PublicCertificate[]) => void {
   const expiry = new Gauge({
     name: 'weir_certificate_expiry_timestamp_seconds',
-    help: 'When a certificate expires, in seconds since 1970, by name and kind (server, client, authority, crl: a list of revoked certificates). None without CERTIFICATES_FILE.',
+    help: 'When does a certificate expire, in seconds since 1970? `kind` is `server`, `client`, `authority`, or `crl` for a list of revoked ones; at most 500 series, none without `CERTIFICATES_FILE`.',
     labelNames: ['name', 'kind'],
     aggregator: 'max',
     registers: [registry],

@@ -14,31 +14,31 @@ export function grpcMetrics(registry: Registry): Pick<Observer, 'grpcBegan' | 'g
   const labelsOf = new WeakMap<GrpcMethod, Labels>();
   const started = new Counter({
     name: 'grpc_server_started_total',
-    help: 'gRPC calls that came in.',
+    help: 'How many gRPC calls came in?',
     labelNames,
     registers,
   });
   const handled = new Counter({
     name: 'grpc_server_handled_total',
-    help: 'gRPC calls that have ended, by their status.',
+    help: 'How did gRPC calls end? `grpc_code` has the status.',
     labelNames: [...labelNames, 'grpc_code'],
     registers,
   });
   const received = new Counter({
     name: 'grpc_server_msg_received_total',
-    help: 'Messages of streams that came in.',
+    help: 'How many messages of streams came in?',
     labelNames,
     registers,
   });
   const sent = new Counter({
     name: 'grpc_server_msg_sent_total',
-    help: 'Messages of streams that went out.',
+    help: 'How many messages of streams went out?',
     labelNames,
     registers,
   });
   const seconds = new Histogram({
     name: 'grpc_server_handling_seconds',
-    help: 'How long gRPC calls took, from their headers to their status.',
+    help: 'How long did gRPC calls take, from their headers to their status?',
     labelNames: [...labelNames, 'grpc_code'],
     buckets: durationBuckets,
     registers,

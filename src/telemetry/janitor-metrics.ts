@@ -28,74 +28,80 @@ export function janitorMetrics(registry: Registry): JanitorObserver {
   const lock = unknownYet(
     gauge(
       'weir_janitor_lock_held',
-      "1 while this server's janitor is the one that works. Absent where nobody may push, and no janitor is.",
+      '1: is the janitor of this server the one that works? The sum over the servers of a volume is 1, but for moments. Absent on a server that takes no pushes, which has no janitor.',
     ),
   );
   const passes = new Counter({
     name: 'weir_eviction_passes_total',
-    help: 'Passes of eviction that have ended, by outcome: enough room was made, less than wanted, or none because the volume failed.',
+    help: 'How often was room made: `enough`, `short` of what was wanted, or `failed`?',
     labelNames: ['outcome'],
     registers,
   });
-  const running = gauge('weir_eviction_running', '1 while a pass of eviction is under way.');
+  const running = gauge('weir_eviction_running', '1: is a pass that makes room under way?');
   const lastPass = unknownYet(
     gauge(
       'weir_eviction_last_pass_timestamp_seconds',
-      'When the last pass of eviction ended. Absent before the first.',
+      'When did the last pass that made room end? Absent before the first.',
     ),
   );
   const looked = counter(
     'weir_eviction_looked_files_total',
-    'Files that passes of eviction have looked at, while they go on.',
+    'How many files have passes that make room looked at, as far as they are?',
   );
   const moved = counter(
     'weir_eviction_moved_files_total',
-    'Files that passes of eviction have moved into the trash, while they go on.',
+    'How many files have passes that make room moved into the trash?',
   );
-  const movedBytes = counter('weir_eviction_moved_bytes_total', 'Bytes on disk of those.');
+  const movedBytes = counter(
+    'weir_eviction_moved_bytes_total',
+    'How many bytes on disk have they moved into the trash? They are free when the files have rested there.',
+  );
   const returned = counter(
     'weir_eviction_returned_files_total',
-    'Files that were used while they were in the trash, and went back.',
+    'How many files were used while they were in the trash, and went back?',
   );
-  const evictedBlobs = counter('weir_evicted_blobs_total', 'Blobs removed to make room.');
+  const evictedBlobs = counter('weir_evicted_blobs_total', 'How many blobs were removed to make room?');
   const evictedRecords = counter(
     'weir_evicted_records_total',
-    'References, action results, assets and values removed because nobody used them for as long as the blobs that went.',
+    'How many references, action results and others that nobody used went with the blobs that were removed to make room?',
   );
-  const evictedBytes = counter('weir_evicted_bytes_total', 'Bytes on disk of what was removed to make room.');
+  const evictedBytes = counter('weir_evicted_bytes_total', 'How much room was made, on disk?');
   const evictionAge = unknownYet(
     gauge(
       'weir_eviction_age_seconds',
-      'How long the youngest blob of the last eviction had not been used: what the cache can hold, in time. Absent before the first.',
+      'For how long does the cache hold what nobody uses? How long the youngest blob of the last eviction had not been used. Absent before the first.',
     ),
   );
-  const runs = gauge('weir_trash_runs', 'Passes whose files rest in the trash, or were left there.');
-  const swept = counter('weir_swept_files_total', 'Temporary files removed that nobody finished.');
+  const runs = gauge('weir_trash_runs', 'How many passes have files in the trash?');
+  const swept = counter(
+    'weir_swept_files_total',
+    'How many temporary files were removed that nobody finished?',
+  );
   const ballast = gauge(
     'weir_ballast_bytes',
-    'Bytes on disk of the file that is given up when the volume is completely full.',
+    'How large is the file that is given up when the volume is completely full? 0 where another janitor works.',
   );
   const lookedRecords = counter(
     'weir_looked_records_total',
-    'References, action results, assets and values that were looked at for whether what they lead to is here.',
+    'How many references, action results and others were looked at for whether what they lead to is here?',
   );
   const waiting = gauge(
     'weir_incomplete_records',
-    'Of those, how many lead to something that is not here, as far as this pass over all of them has seen.',
+    'How many references, action results and others lead to something that is not here, as far as the pass over all of them is?',
   );
   const removed = counter(
     'weir_removed_records_total',
-    'Of those, how many were removed because that had not changed for longer than a lease.',
+    'How many references, action results and others were removed because what they lead to was not here for longer than a lease?',
   );
   const pins = new Gauge({
     name: 'weir_pins',
-    help: 'Names that are pinned, by whether all that they reach is here; unreadable: files of pins that make no sense.',
+    help: 'How many names are pinned: `whole`, `incomplete` where something that they reach is not here, `unreadable` for files that are no pins? 0 where another janitor works.',
     labelNames: ['state'],
     registers,
   });
   const pinnedBytes = gauge(
     'weir_pinned_bytes',
-    'Bytes of blobs that pinned names reach; a blob counts for each of them.',
+    'How many bytes do pinned names keep? A blob counts for each name that reaches it.',
   );
   const setPins = (counts: PinCounts) => {
     for (const state of pinStates) pins.set({ state }, counts[state]);

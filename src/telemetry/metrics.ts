@@ -9,6 +9,14 @@ import { type MetricsSnapshot, summed } from './summed-metrics.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
 
+/** What is said of a metric, for a page about all of them. */
+export interface MetricDescription {
+  readonly name: string;
+  /** The question that it answers, in Markdown. */
+  readonly question: string;
+  readonly labels: readonly string[];
+}
+
 /** All metrics of the process, and of others that belong to the same server. */
 export interface Metrics {
   readonly observer: Observer;
@@ -20,6 +28,8 @@ export interface Metrics {
   watchWorkers(count: () => number): void;
   /** A process that answered calls has ended, and nobody had asked it to. */
   workerEnded(): void;
+  /** All that there are, in the order in which they were made. */
+  described(): readonly MetricDescription[];
   readonly contentType: string;
   /** What this process has to say now. */
   snapshot(): Promise<MetricsSnapshot>;
@@ -58,7 +68,7 @@ export function prometheusMetrics(version: string): Metrics {
     Object.assign(registry.getSingleMetric(name) ?? {}, { aggregator });
   new Gauge({
     name: 'weir_build_info',
-    help: 'Always 1; the version of this server is its label.',
+    help: 'Which version runs? Always 1.',
     labelNames: ['version'],
     aggregator: 'first',
     registers: [registry],
@@ -69,12 +79,12 @@ export function prometheusMetrics(version: string): Metrics {
   let certificates: () => readonly PublicCertificate[] = () => [];
   const workers = new Gauge({
     name: 'weir_workers',
-    help: 'Processes of this server that answer calls (WORKERS).',
+    help: 'How many processes of this server answer calls (`WORKERS`)? Fewer than that while one is replaced.',
     registers: [registry],
   });
   const ended = new Counter({
     name: 'weir_ended_workers_total',
-    help: 'Of those, how many ended though nobody had asked them to; each is replaced.',
+    help: 'How many processes that answer calls have ended though nobody had asked them to?',
     registers: [registry],
   });
   let countWorkers = () => 0;
@@ -97,6 +107,13 @@ export function prometheusMetrics(version: string): Metrics {
       countWorkers = count;
     },
     workerEnded: () => ended.inc(),
+    described: () =>
+      registry.getMetricsAsArray().map((metric) => ({
+        name: metric.name,
+        question: metric.help,
+        // It is there, and the types of prom-client do not say so.
+        labels: 'labelNames' in metric ? (metric.labelNames as readonly string[]) : [],
+      })),
     contentType: registry.contentType,
     snapshot: () => registry.getMetricsAsJSON(),
     async text(others) {
@@ -112,69 +129,69 @@ function countingObserver(registry: Registry): Observer {
   const registers = [registry];
   const lookups = new Counter({
     name: 'weir_lookups_total',
-    help: 'Answers to "is it here", by kind (blob: FindMissingBlobs, read: blobs asked for, action, asset, reference), result and tool.',
+    help: 'How often does the cache have what is asked for? `kind` is `reference` (an artifact by its key), `asset` (an artifact or a source by its URI), `action` (the result of an action, or a value by its key), `read` (a blob to download) or `blob` (FindMissingBlobs, before an upload); `result` is `hit` or `miss`. `tool` says for whom.',
     labelNames: ['kind', 'result', 'tool'],
     registers,
   });
   const received = new Counter({
     name: 'weir_received_bytes_total',
-    help: 'Bytes of blobs that came in, by service and listener.',
+    help: 'How much is uploaded? Compressed uploads as they came; over gRPC, nothing of what was here already.',
     labelNames: ['service', 'listener'],
     registers,
   });
   const sent = new Counter({
     name: 'weir_sent_bytes_total',
-    help: 'Bytes of blobs that went out, by service and listener.',
+    help: 'How much is downloaded? Compressed downloads as they went; with outputs that are inlined in results of actions.',
     labelNames: ['service', 'listener'],
     registers,
   });
   const inFlight = new Gauge({
     name: 'weir_calls_in_flight',
-    help: 'Calls under way, by listener.',
+    help: 'How busy is it now?',
     labelNames: ['listener'],
     registers,
   });
   const httpRequests = new Counter({
     name: 'weir_http_requests_total',
-    help: 'Requests of the HTTP cache protocol, by method, status and listener.',
+    help: 'How many requests of the HTTP cache protocol came in, and how did they end?',
     labelNames: ['method', 'status', 'listener'],
     registers,
   });
   const httpSeconds = new Histogram({
     name: 'weir_http_handling_seconds',
-    help: 'How long requests of the HTTP cache protocol took, by method.',
+    help: 'How long did requests of the HTTP cache protocol take?',
     labelNames: ['method'],
     buckets: durationBuckets,
     registers,
   });
   const pushes = new Counter({
     name: 'weir_pushes_total',
-    help: 'Successful pushes of references and assets.',
+    help: 'How many artifacts were pushed? Counts updates of references, and assets.',
     registers,
   });
   const pushedBytes = new Counter({
     name: 'weir_pushed_bytes_total',
-    help: 'Bytes that the pushed references and assets reach; blobs that were here before count too.',
+    help: 'How large is what was pushed? Blobs that were here before count too.',
     registers,
   });
   const incompletePushes = new Counter({
     name: 'weir_incomplete_pushes_total',
-    help: 'Pushes of assets before all that they reach was here; nobody can fetch them until it is.',
+    help: 'How many pushes came before all of their blobs were here? Nobody can pull those until the rest has come.',
     registers,
   });
   const mismatches = new Counter({
     name: 'weir_upload_mismatches_total',
-    help: 'Uploads whose bytes were not the ones their digest announced.',
+    help: 'Do clients send bytes that are not what they announce?',
     registers,
   });
   const refused = new Counter({
     name: 'weir_refused_uploads_total',
-    help: 'Uploads that were refused because the volume has no room for them.',
+    help: 'Were uploads refused for want of room?',
     registers,
   });
   const cut = new Counter({
     name: 'weir_cut_total',
-    help: 'Connections and calls that were refused or ended to keep others from harm, by reason.',
+    help: 'What was refused or ended to keep others from harm? `handshake`: a connection that did not begin in time; `connections`, `calls`: one more than the limits have; `stalled`: a call whose client did nothing; `memory`: the same, sooner, for others waited for the memory that it held.',
     labelNames: ['reason'],
     registers,
   });

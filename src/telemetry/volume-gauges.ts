@@ -19,44 +19,38 @@ const volumePatience = 2000;
 /** The gauges of the volume, and the function that reads it into them; one answer of the volume fills them all. */
 export function volumeGauges(registry: Registry, probe: VolumeProbe): () => Promise<void> {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const total = gauge('weir_volume_size_bytes', 'Size of the file system that the volume is on.');
-  const free = gauge('weir_volume_free_bytes', 'Bytes free on it for us.');
+  const total = gauge('weir_volume_size_bytes', 'How large is the file system of the volume?');
+  const free = gauge('weir_volume_free_bytes', 'How much of the file system of the volume is free?');
   const inodes = gauge(
     'weir_volume_inodes',
-    'Inodes of the file system that the volume is on; 0 where it has no limit.',
+    'How many files can the file system of the volume have? 0 where there is no limit.',
   );
-  const freeInodes = gauge('weir_volume_free_inodes', 'Inodes free on it.');
-  const writable = gauge(
-    'weir_volume_writable',
-    '1 when the last try to write a file on the volume succeeded.',
-  );
+  const freeInodes = gauge('weir_volume_free_inodes', 'How many more files can be made there?');
+  const writable = gauge('weir_volume_writable', '1: can uploads be taken?');
   const answers = gauge(
     'weir_volume_answers',
-    '1 when the volume answered in time for this scrape; its sizes are old when it is 0.',
+    '1: did the volume answer for this scrape? Its sizes are old when it is 0.',
   );
-  const quota = gauge(
-    'weir_quota_bytes',
-    'Bytes on disk that the cache may take (QUOTA); 0 where it has no quota.',
-  );
+  const quota = gauge('weir_quota_bytes', 'How much may the cache take (`QUOTA`)? 0: as much as there is.');
   const used = gauge(
     'weir_used_bytes',
-    'Bytes on disk that the cache takes, as far as measured; 0 where it has no quota.',
+    'How much does the cache take: as measured, and as the servers on the volume have written since? 0 without a quota.',
   );
   const skew = gauge(
     'weir_clock_skew_seconds',
-    "How far this machine's clock is ahead of the one that dates the volume's files; negative when it is behind.",
+    "How far is the clock of this machine ahead of the one that dates the volume's files? Negative: behind. By more than a tenth of `LEASE_SECONDS`, and this server removes nothing until it is set.",
   );
   const headRoomMin = gauge(
     'weir_head_room_min_bytes',
-    'Free bytes below which uploads are refused (HEAD_ROOM_MIN).',
+    'Below how many free bytes are uploads refused (`HEAD_ROOM_MIN`)?',
   );
   const headRoomMax = gauge(
     'weir_head_room_max_bytes',
-    'Free bytes at which making room ends (HEAD_ROOM_MAX).',
+    'At how many free bytes does making room end (`HEAD_ROOM_MAX`)? It begins a quarter of the way up from the former.',
   );
   gauge(
     'weir_lease_seconds',
-    'How long a blob stays after any positive answer about it (LEASE_SECONDS).',
+    'How long does a blob stay after any positive answer about it (`LEASE_SECONDS`)?',
   ).set(probe.leaseSeconds);
   return async () => {
     skew.set(probe.clockSkewMs() / 1000);

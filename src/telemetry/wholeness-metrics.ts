@@ -13,41 +13,32 @@ export function wholenessMetrics(registry: Registry): WholenessObserver {
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const doubts = new Counter({
     name: 'weir_doubted_blobs_total',
-    help: 'Observations of a stored blob that is not what its name or the caller says, by reason.',
+    help: 'Was a stored blob seen that may be damaged? `wrong-size`, `wrong-bytes` or `unreadable`.',
     labelNames: ['reason'],
     registers,
   });
   const brokenPromises = counter(
     'weir_broken_promises_total',
-    'Times that a blob was not there although this server had promised it less than LEASE_SECONDS before. Has to stay 0.',
+    'Were promised blobs gone? Has to stay 0: if it does not, something other than Weir removes files from the volume.',
   );
-  const quarantined = counter(
-    'weir_quarantined_blobs_total',
-    'Stored blobs whose bytes did not give their hash and that were set aside.',
-  );
-  const scrubbedBytes = counter(
-    'weir_scrubbed_bytes_total',
-    'Bytes of blobs that the background scrub has read.',
-  );
+  const quarantined = counter('weir_quarantined_blobs_total', 'How many blobs were damaged, and set aside?');
+  const scrubbedBytes = counter('weir_scrubbed_bytes_total', 'How fast does the scrub read everything?');
   const scrubbedBlobs = counter(
     'weir_scrubbed_blobs_total',
-    'Blobs that the background scrub has compared with their hashes.',
+    'How many blobs has the scrub compared with their hashes?',
   );
-  const unreadable = counter(
-    'weir_scrub_unreadable_blobs_total',
-    'Blobs that the background scrub could not read.',
-  );
+  const unreadable = counter('weir_scrub_unreadable_blobs_total', 'How many blobs could the scrub not read?');
   const progress = unknownYet(
     new Gauge({
       name: 'weir_scrub_pass_progress',
-      help: 'How far the scrub of all blobs is, 0 to 1; 1 until the next one begins. Absent where nothing is scrubbed.',
+      help: 'How far is the scrub, 0 to 1? 1 until it begins anew. Absent where nothing is scrubbed.',
       registers,
     }),
   );
   const passBegan = unknownYet(
     new Gauge({
       name: 'weir_scrub_pass_began_timestamp_seconds',
-      help: 'When that pass began, or the last one where none is under way. Absent before the first.',
+      help: 'When did this pass of the scrub begin, or the last one, where none is under way? Absent before the first.',
       registers,
     }),
   );

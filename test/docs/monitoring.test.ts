@@ -1,9 +1,11 @@
 // docs/monitoring.md has every metric and every alert, and whatever names a metric names one that there is.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 
 import { startWeir } from '../support/weir.ts';
-import { codeWords, exists, page, pages, section, tableRows } from './documents.ts';
+import { codeWords, exists, page, pages, project, section, tableRows } from './documents.ts';
 
 const rules = 'monitoring/rules/weir.yml';
 const dashboard = 'monitoring/grafana/dashboards/weir.json';
@@ -40,6 +42,12 @@ void describe('the monitoring guide', () => {
     } finally {
       await weir.stop();
     }
+  });
+
+  test('has labels and questions of the metrics as the code has them', () => {
+    const script = join(project, 'scripts', 'metrics-page.mjs');
+    const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+    assert.deepEqual([status, stderr], [0, '']);
   });
 
   test('has every metric of a running server with a question, and no other', () => {
