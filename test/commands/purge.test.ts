@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { outputFile, resultOf } from '../support/actions.ts';
 import { pushBlob } from '../support/assets.ts';
+import { startCommand } from '../support/command.ts';
 import { freshVolume, withServerOn } from '../support/on-volume.ts';
 import { pushTree } from '../support/pushed-trees.ts';
 import { exists, traces } from '../support/volume-damage.ts';
@@ -174,6 +176,32 @@ async function pullAndPush(server: Weir, key: string, signal: AbortSignal): Prom
   }
   return rounds;
 }
+
+void test('a purge that is stopped says so; the same command goes on with what is left', async (t) => {
+  const volume = await freshVolume(t);
+  await withServerOn(volume, {}, async (clients) => void (await pushTree(clients, 'many/e/0', [100])));
+  const record = await readFile(referenceFile(volume, 'many/e/0'));
+  const names = Array.from({ length: 3000 }, (_, index) => `many/e/${index}`);
+  for (const name of names) await writeFile(referenceFile(volume, name), record);
+  const purge = ['purge', '--ref', 'many/*', '--yes', '--json'];
+  const { child, ended } = startCommand(purge, { VOLUME: volume });
+  t.after(() => child.kill('SIGKILL'));
+  assert.ok(child.stdout);
+  await once(child.stdout, 'data');
+  // What is not read fills the pipe: it cannot come to its end before the signal.
+  child.stdout.pause();
+  child.kill('SIGINT');
+  child.stdout.resume();
+  const stopped = await ended;
+  assert.equal(stopped.code, 130);
+  assert.match(stopped.err, /stopped before the end/);
+  const left = (await refsLeft(volume)).length;
+  assert.ok(left > 0 && left < names.length, `${left} are left`);
+  const rest = await weirOn(volume, ...purge);
+  assert.equal(rest.code, 0);
+  assert.equal(jsonLines(rest).filter(({ ref }) => ref !== undefined).length, left);
+  assert.deepEqual(await refsLeft(volume), []);
+});
 
 void test('what cannot be removed is named, and goes with the next purge; what makes no sense is refused', async (t) => {
   const volume = await freshVolume(t);
