@@ -1,6 +1,10 @@
 import { ServerReflection, ServerReflectionService } from 'nice-grpc-server-reflection';
 import { descriptorSet } from '../gen/descriptor-set.ts';
 import type { Method } from '../grpc/service.ts';
+import { expectFieldsWithin } from './field-bounds.ts';
+
+/** Of a ServerReflectionRequest, the field that is a message. */
+const fileContainingExtension = 5;
 
 /** grpc.reflection.v1.ServerReflection about these services, by their full names. */
 export function reflectionMethods<Context>(services: readonly string[]): Method<Context>[] {
@@ -16,7 +20,10 @@ export function reflectionMethods<Context>(services: readonly string[]): Method<
       definition: {
         name,
         requestType: {
-          decode: (bytes: Uint8Array) => requestDeserialize(Buffer.from(bytes)),
+          decode(bytes: Uint8Array) {
+            expectFieldsWithin(bytes, [fileContainingExtension]);
+            return requestDeserialize(Buffer.from(bytes));
+          },
           encode: () => ({ finish: () => new Uint8Array() }),
         },
         requestStream: true,
