@@ -1,4 +1,4 @@
-// Blobs that are deleted on the volume behind the server's back.
+// Blobs that are deleted on the volume behind the server's back: what it remembers would be given all the same, for a while.
 import assert from 'node:assert/strict';
 import { access, rm } from 'node:fs/promises';
 
@@ -9,11 +9,12 @@ import { actionCount, contents } from '../support/bazel-workspace.ts';
 import { startSite } from '../support/bst-site.ts';
 import { blobPath } from '../support/bst-volume.ts';
 import { testWith } from '../support/real-parts.ts';
+import { looksAlways } from '../support/served.ts';
 
 const behaviour = testWith('bazel', 'nginx');
 
 behaviour('an action that lost a blob is built again without a word, and cached again', async (t) => {
-  const site = await startSite(t);
+  const site = await startSite(t, looksAlways);
   const user = await bazelClient(t);
   const build = async () => {
     await user.clean();
