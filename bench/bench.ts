@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { obtainParts } from '../test/support/real-parts.ts';
 import { readOptions } from './options.ts';
+import { profileWork } from './profiles.ts';
 import { progress } from './progress.ts';
 import { saveResults } from './report/page.ts';
 import { tables } from './report/table.ts';
@@ -30,17 +31,34 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 try {
   const fault = obtainParts(['h2load'], shown.line);
   if (fault !== undefined) throw new Error(`there is no load generator: ${fault}`);
-  const absent: WorkResult['absent'] = [];
-  const kinds = [weir, ...peers.filter((peer) => options.peer.includes(peer.name) && canBeHad(peer, absent))];
-  const results = await measureAll(kinds, absent);
-  shown.end();
-  console.log(options.json ? JSON.stringify(results, null, 2) : tables(results));
+  if (options.profile) await profileAll();
+  else await compareAll();
 } catch (error) {
   shown.end();
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+async function profileAll(): Promise<void> {
+  for (const work of allWorks.filter(({ name }) => options.work.includes(name))) {
+    const say = (what: string) => shown.status(`${work.name}: ${what}`);
+    // Some works are of no use alone, or what they need is not here.
+    const path = await profileWork(work, options.seconds, folder, say).catch((error: unknown) =>
+      shown.line(error instanceof Error ? error.message : String(error)),
+    );
+    if (path !== undefined) shown.line(path);
+  }
+  shown.end();
+}
+
+async function compareAll(): Promise<void> {
+  const absent: WorkResult['absent'] = [];
+  const kinds = [weir, ...peers.filter((peer) => options.peer.includes(peer.name) && canBeHad(peer, absent))];
+  const results = await measureAll(kinds, absent);
+  shown.end();
+  console.log(options.json ? JSON.stringify(results, null, 2) : tables(results));
 }
 
 function canBeHad(peer: ServerKind, absent: WorkResult['absent']): boolean {

@@ -8,6 +8,7 @@ export interface Options {
   seconds: number;
   json: boolean;
   save: boolean;
+  profile: boolean;
 }
 
 /** Quick looks: enough to see that something works, not to compare. */
@@ -38,6 +39,10 @@ export function readOptions(args: readonly string[], works: string[], peers: str
       '--save',
       'write what was measured into docs/benchmarks.md, in the place of earlier figures of the same work',
     )
+    .option(
+      '--profile',
+      'compare nothing: draw where the time of Weir goes, as docs/benchmarks/flame-NAME.svg for each work',
+    )
     .parse([...args], { from: 'user' });
   const given = command.opts<Partial<Options> & { quick?: boolean }>();
   const pace = given.quick === true ? quick : thorough;
@@ -48,6 +53,7 @@ export function readOptions(args: readonly string[], works: string[], peers: str
     seconds: given.seconds ?? pace.seconds,
     json: given.json === true,
     save: given.save === true,
+    profile: given.profile === true,
   };
 }
 
