@@ -69,9 +69,9 @@ export class IncomingMessages implements StreamUser {
     return !this.#ended && !this.#isFull;
   }
 
-  /** Whether there is nothing more, and nothing that waits to be taken. */
+  /** Whether there is nothing more, nothing that waits to be taken, and nothing that is wrong. */
   get hasEnded(): boolean {
-    return this.#ended && !this.#isFull && this.#backlog.length === 0;
+    return this.#fault === undefined && this.#ended && !this.#isFull && this.#backlog.length === 0;
   }
 
   /** The next message; undefined when there are no more. One at a time. Rejects with a ServerError for what is no message. */

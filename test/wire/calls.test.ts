@@ -41,6 +41,15 @@ void describe('a call', () => {
     }
   });
 
+  test('that ends in the middle of a second message is INVALID_ARGUMENT', async () => {
+    for (const bytes of [1, 3, 6]) {
+      const behind = framed(Buffer.alloc(100)).subarray(0, bytes);
+      const end = await request(session, capabilities, Buffer.concat([message, behind]));
+      assert.equal(end.status, invalidArgument, `${bytes}`);
+      assert.match(end.message, /ends in the middle of a message/);
+    }
+  });
+
   test('of one message is INVALID_ARGUMENT with none, and with two', async () => {
     const none = await request(session, capabilities, new Uint8Array());
     assert.deepEqual([none.status, none.message], [invalidArgument, 'the call has no message']);
