@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { served } from '../support/served.ts';
+import { looksAlways, served } from '../support/served.ts';
 import { blobFile } from '../support/volume-damage.ts';
 import type { Weir } from '../support/weir.ts';
 import { type Blob, type Clients, findMissing, putBatch, randomBlob } from '../support/wire.ts';
 
-describe('a small blob that was read before', () => {
+// By default what rests is given without a look at its file, for a while: lease-memory.test.ts.
+describe('a small blob that was read before, where each is looked at,', () => {
   let weir: Weir;
   let push: Clients;
   let pull: Clients;
-  served((site) => ({ weir, push, pull } = site));
+  served((site) => ({ weir, push, pull } = site), looksAlways);
 
   async function readBatch(blobs: readonly Blob[]) {
     const digests = blobs.map(({ digest }) => digest);
