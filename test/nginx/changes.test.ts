@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientError, Status } from 'nice-grpc';
 import type { ByteStreamClient, WriteRequest } from '../../src/gen/google/bytestream/bytestream.ts';
 import { authorize, authorizeOnly, newClient, newServerPair } from '../support/certificates.ts';
-import type { TestPair } from '../support/certificates.ts';
 import { certs } from '../support/certs-command.ts';
 import { testWith } from '../support/real-parts.ts';
 import { shownFingerprint } from '../support/shown-certificate.ts';
@@ -26,13 +25,16 @@ async function statusOf(client: ByteStreamClient): Promise<Status> {
 }
 
 /** Nothing here tells nginx: the watch of the folder and the watcher beside nginx have to notice. */
-async function eventually(expected: Status, client: ByteStreamClient): Promise<void> {
+async function eventually(
+  expected: Status,
+  client: ByteStreamClient | (() => Promise<ByteStreamClient>),
+): Promise<void> {
   const deadline = Date.now() + 120_000;
   for (;;) {
-    const status = await statusOf(client);
+    const status = await statusOf(typeof client === 'function' ? await client() : client);
     if (status === expected) return;
     assert.ok(Date.now() < deadline, `still ${Status[status]} instead of ${Status[expected]} after 120 s`);
-    await sleep(50);
+    await sleep(100);
   }
 }
 
@@ -80,10 +82,7 @@ test('many who are revoked and authorised at once all are; streams of others go 
   await upload.next();
   const download = startDownload(site, await site.client('pull'));
   await download.next();
-  const clients = async (pairs: TestPair[]) =>
-    await Promise.all(pairs.map(async (pair) => await site.client('push', pair)));
-  const [revoked, admitted] = [await clients(leaving), await clients(coming)];
-  for (const client of revoked) assert.equal(await statusOf(client), Status.OK);
+  for (const pair of leaving) assert.equal(await statusOf(await site.client('push', pair)), Status.OK);
 
   const run = async (...args: string[]) => {
     const { code, stderr } = await certs(folder, [...args, '--dir', site.certsDir]);
@@ -95,8 +94,10 @@ test('many who are revoked and authorised at once all are; streams of others go 
   ]);
   const takeEffect = async () => {
     await changed;
-    for (const client of revoked) await eventually(Status.UNAUTHENTICATED, client);
-    for (const client of admitted) await eventually(Status.OK, client);
+    // Each time on a new connection: one that is made while nginx reloads may stay with the workers that are on their way out, and
+    // what these still let in is Weir's to refuse, by its own copy of the list.
+    for (const pair of leaving) await eventually(Status.UNAUTHENTICATED, () => site.client('push', pair));
+    for (const pair of coming) await eventually(Status.OK, () => site.client('push', pair));
   };
   const over = new AbortController();
   const effective = takeEffect().finally(() => over.abort());
