@@ -43,6 +43,8 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   const slots = sets * ways;
   /** Of hashes that are longer, their SHA-256; shorter ones end with zeros. */
   const hashes = takenMemory(new Int32Array(slots * hashWords));
+  /** The second word of each hash once more: what is not here shows in them, which the processor has near. */
+  const marks = takenMemory(new Int32Array(slots));
   const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
   const wanted = new Int32Array(hashWords);
   const wantedBytes = Buffer.from(wanted.buffer);
@@ -73,6 +75,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     digestFunction: number,
   ): number {
     for (let slot = set; slot < set + ways; slot++) {
+      if (marks[slot] !== words[at + 1]) continue;
       let word = 0;
       while (word < hashWords && hashes[slot * hashWords + word] === words[at + word]) word++;
       if (word < hashWords) continue;
@@ -132,6 +135,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       if (at === -1) {
         const slot = oldestIn(set);
         hashes.set(wanted, slot * hashWords);
+        marks[slot] = wanted[1] ?? 0;
         at = slot * numbersOfSlot;
         numbers[at + sizeAt] = digest.sizeBytes;
         numbers[at + functionAt] = functionIndex(digest.digestFunction);
