@@ -130,7 +130,7 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
   };
 }
 
-/** The default ones, with the cheapest of the strong ones first: with keys of 256 bits, large reads cost a tenth more. */
+/** The default ones, with the cheapest of the strong ones first: with a key of 256 bits, encrypting costs a tenth more. */
 const ciphers = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
 
 function tlsServer(tls: ReloadableTls): Server {

@@ -40,6 +40,8 @@ export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITI
   const addedAt = takenMemory(new Float64Array(places));
   const wanted = new Int32Array(headWords);
   const wantedBytes = Buffer.from(wanted.buffer);
+  /** As the table of damaged files almost always is, which is asked about each blob that is looked at. */
+  let isEmpty = true;
 
   /** Leaves the head of the name's hash in `wanted`; the first place of the set that it belongs to. */
   function setOf(name: BlobName): number {
@@ -67,11 +69,13 @@ export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITI
 
   return {
     has(name, identity) {
+      if (isEmpty) return false;
       const place = placeIn(setOf(name));
       if (place === -1 || performance.now() - (addedAt[place] ?? 0) >= trustMs) return false;
       return identity.every((number, index) => identities[place * numbers + index] === number);
     },
     add(name, identity) {
+      isEmpty = false;
       const set = setOf(name);
       const known = placeIn(set);
       const place = known === -1 ? oldestIn(set) : known;

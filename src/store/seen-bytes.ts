@@ -32,8 +32,6 @@ export function seenBytes(
 ): SeenBytes {
   const right = knownFiles(rightSets, 4, trustMs);
   const wrong = knownFiles(wrongSets, 2);
-  // Almost always, and this is asked for each blob that is looked at.
-  let noneWasWrong = true;
   return {
     wereRight: (name, stats) => right.has(name, contentIdentity(stats)),
     noteRight(name, stats) {
@@ -42,9 +40,8 @@ export function seenBytes(
       onRight(name, contentIdentity(stats));
     },
     learnRight: (name, identity) => right.add(name, identity),
-    wereWrong: (name, stats) => !noneWasWrong && wrong.has(name, fileIdentity(stats)),
+    wereWrong: (name, stats) => wrong.has(name, fileIdentity(stats)),
     noteWrong(name, stats) {
-      noneWasWrong = false;
       right.forget(name);
       wrong.add(name, fileIdentity(stats));
     },

@@ -28,8 +28,8 @@ export function isOfFile({ bytes, ino, ctimeMs }: SmallBlob, stats: Stats): bool
 /** Of all together, with what each takes besides its bytes. Bytes. */
 const mostKept = 32 * 1024 * 1024;
 const entryBytes = 1024;
-/** Of larger ones, reading costs little beside sending. Bytes. */
-const largestKept = 64 * 1024;
+/** Up to so much is read by one call, and kept: of larger ones, reading costs little beside sending. Bytes. */
+export const largestKept = 64 * 1024;
 
 /** `trustMs`: after so long they are read again, and a disk that has changed them without a word to anybody is noticed. */
 export function smallBlobs(trustMs: number): SmallBlobs {

@@ -16,17 +16,17 @@ import {
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading, readingOf } from './blob-reading.ts';
 import { blobMode, discard, readFully } from './durable-file.ts';
-import { type Answer, following } from '../core/answer.ts';
 import type { FileCalls, SmallFile } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
 import { mismatchOf } from './integrity.ts';
+import { keptReader } from './kept-reader.ts';
 import { contentIdentity } from './known-files.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
 import { publishBlob } from './publish.ts';
 import { isReadableByOthers } from './readable-by-others.ts';
 import type { SeenBytes } from './seen-bytes.ts';
-import { isOfFile, type SmallBlobs } from './small-blobs.ts';
+import { largestKept, type SmallBlobs } from './small-blobs.ts';
 import type { Space } from './space.ts';
 import { openBlob } from './trash.ts';
 import { committedSize, openUpload, type UploadSite } from './uploads.ts';
@@ -35,14 +35,8 @@ import { errnoOf, isDiskError, volumeError } from './volume-error.ts';
 /** Blobs up to this size are verified whenever they are read from the disk, larger ones when this process has not, not lately, or not as they are. Bytes. */
 const alwaysVerifiedUpTo = 1024 * 1024;
 
-/** Reading up to so much is one call, and in memory the next time. Bytes. */
-const atOnceUpTo = 64 * 1024;
-
 /** The times of files are told in steps: that it is written to in the step that it came in would not be seen. Milliseconds. */
 const settledMs = 1000;
-
-/** Of so many answers from memory one is looked at all the same: where somebody has removed files, it shows. */
-const looksEvery = 32;
 
 /** Blobs as files, in BuildStream's layout. */
 export function volumeBlobStore(
@@ -56,7 +50,7 @@ export function volumeBlobStore(
   keepsUploads: boolean,
 ): BlobStore {
   const hashing = new Map<string, Promise<string>>();
-  let unlooked = 0;
+  const readKept = keptReader(calls, layout, leases, small);
 
   function damaged(digest: Digest, stats: Stats): CacheError {
     seen.noteWrong(blobName(digest), stats);
@@ -89,22 +83,6 @@ export function volumeBlobStore(
     await handle.close();
     observer.doubted(blobName(digest), 'wrong-size');
     throw absent(digest);
-  }
-
-  /** From memory: what is promised for a while needs no look at its file, but for one now and then, and anything else does. */
-  function readKept(digest: Digest): Answer<Uint8Array | undefined> {
-    const name = blobName(digest);
-    const kept = small.find(name);
-    if (kept?.bytes.length !== digest.sizeBytes) return undefined;
-    if (leases.rests(digest) && ++unlooked % looksEvery !== 0) return kept.bytes;
-    return following(calls.stat(layout.blob(name)), (stats) => {
-      if (stats === undefined || !isOfFile(kept, stats)) {
-        small.forget(name);
-        return undefined;
-      }
-      leases.seenResting(digest, stats);
-      return kept.bytes;
-    });
   }
 
   function readAtOnce(digest: Digest): Uint8Array | undefined {
@@ -203,7 +181,7 @@ export function volumeBlobStore(
   }
 
   async function read(digest: Digest, offset: number, length: number): Promise<BlobReading> {
-    if (digest.sizeBytes <= atOnceUpTo) return readingOf(await readWhole(digest), offset, length);
+    if (digest.sizeBytes <= largestKept) return readingOf(await readWhole(digest), offset, length);
     try {
       const { handle, stats } = await open(digest);
       try {

@@ -23,7 +23,7 @@ import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { volumeIntakes } from './intakes.ts';
 import { leaseMemory } from './lease-memory.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
-import { fileTimeLeases } from './leases.ts';
+import { fileTimeLeases } from './file-time-leases.ts';
 import { markProcess } from './process-marks.ts';
 import { publishBlob, publishEmptyBlob } from './publish.ts';
 import { elsewhere } from './elsewhere.ts';

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { outputFile, resultOf } from '../support/actions.ts';
 import { pushBlob } from '../support/assets.ts';
-import { startCommand } from '../support/command.ts';
+import { interrupted } from '../support/command.ts';
 import { freshVolume, withServerOn } from '../support/on-volume.ts';
 import { pushTree } from '../support/pushed-trees.ts';
 import { exists, traces } from '../support/volume-damage.ts';
@@ -184,15 +183,7 @@ void test('a purge that is stopped says so; the same command goes on with what i
   const names = Array.from({ length: 3000 }, (_, index) => `many/e/${index}`);
   for (const name of names) await writeFile(referenceFile(volume, name), record);
   const purge = ['purge', '--ref', 'many/*', '--yes', '--json'];
-  const { child, ended } = startCommand(purge, { VOLUME: volume });
-  t.after(() => child.kill('SIGKILL'));
-  assert.ok(child.stdout);
-  await once(child.stdout, 'data');
-  // What is not read fills the pipe: it cannot come to its end before the signal.
-  child.stdout.pause();
-  child.kill('SIGINT');
-  child.stdout.resume();
-  const stopped = await ended;
+  const stopped = await interrupted(t, purge, { VOLUME: volume });
   assert.equal(stopped.code, 130);
   assert.match(stopped.err, /stopped before the end/);
   const left = (await refsLeft(volume)).length;

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Digest } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
-import { printed, printedJson, startCommand, weirCommand } from '../support/command.ts';
+import { interrupted, printed, printedJson, weirCommand } from '../support/command.ts';
 import { artifactUrn, knownVolume } from '../support/known-volume.ts';
 import { freshVolume } from '../support/on-volume.ts';
 import { directoryBlob } from '../support/trees.ts';
@@ -224,15 +223,7 @@ void test('a tree of endless many places is summed up at once, and its list can 
   );
   assert.equal(contents.files, 2 ** 45);
   assert.equal(stored.blobs, 47);
-  const { child, ended } = startCommand(['show', 'doubling', '--volume', volume]);
-  t.after(() => child.kill('SIGKILL'));
-  assert.ok(child.stdout);
-  await once(child.stdout, 'data');
-  // What is not read fills the pipe: it cannot come to its end before the signal.
-  child.stdout.pause();
-  child.kill('SIGINT');
-  child.stdout.resume();
-  const { code, err } = await ended;
+  const { code, err } = await interrupted(t, ['show', 'doubling', '--volume', volume]);
   assert.equal(code, 130);
   assert.match(err, /stopped before the end/);
 });

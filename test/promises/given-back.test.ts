@@ -12,7 +12,7 @@ import { recordTrashName } from '../../src/store/evictable.ts';
 import type { FileCalls } from '../../src/store/file-calls.ts';
 import { type Layout, layoutOf, makeFolders } from '../../src/store/layout.ts';
 import { leaseMemory } from '../../src/store/lease-memory.ts';
-import { fileTimeLeases } from '../../src/store/leases.ts';
+import { fileTimeLeases } from '../../src/store/file-time-leases.ts';
 import { removeRecordIf } from '../../src/store/record-removal.ts';
 import { volumeRecords } from '../../src/store/records.ts';
 import { trashRun } from '../../src/store/trash-run.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 
 /** The command as users start it. */
 export const weirBinary = join(import.meta.dirname, '..', '..', 'bin', 'weir');
@@ -27,6 +28,23 @@ export function startCommand(
   child.stderr.setEncoding('utf8').on('data', (chunk) => (err += String(chunk)));
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, out, err }));
   return { child, ended };
+}
+
+/** Runs `weir`, which prints more than a pipe holds, and interrupts it (SIGINT) when it has begun to print. */
+export async function interrupted(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const { child, ended } = startCommand(args, env);
+  t.after(() => child.kill('SIGKILL'));
+  assert.ok(child.stdout);
+  await once(child.stdout, 'data');
+  // What is not read fills the pipe: it cannot come to its end before the signal.
+  child.stdout.pause();
+  child.kill('SIGINT');
+  child.stdout.resume();
+  return await ended;
 }
 
 /** Runs `weir` to its end. */

@@ -10,7 +10,7 @@ import { blobMode } from '../../src/store/durable-file.ts';
 import { evict } from '../../src/store/eviction.ts';
 import { layoutOf } from '../../src/store/layout.ts';
 import { leaseMemory } from '../../src/store/lease-memory.ts';
-import { fileTimeLeases } from '../../src/store/leases.ts';
+import { fileTimeLeases } from '../../src/store/file-time-leases.ts';
 import { publishBlob } from '../../src/store/publish.ts';
 import { openBlob } from '../../src/store/trash.ts';
 import { faultyCalls } from './lease-faults.ts';

@@ -1,0 +1,266 @@
+import type { Stats } from 'node:fs';
+import type { Clock } from '../core/clock.ts';
+import {
+  type BlobName,
+  blobName,
+  blobNameParts,
+  type Digest,
+  digestOf,
+  distinctDigests,
+  emptyDigest,
+  isEmptyBlob,
+} from '../core/digest.ts';
+import { elapsedClock } from '../core/elapsed.ts';
+import type { Observer } from '../core/observer.ts';
+import type { PackedDigests } from '../core/packed-digests.ts';
+import { allOf, type Answer, following } from '../core/answer.ts';
+import type { FileCalls } from './file-calls.ts';
+import type { Layout } from './layout.ts';
+import type { LeaseMemory } from './lease-memory.ts';
+import type { FoundBlobs, Leases } from './leases.ts';
+import { publishEmptyBlob } from './publish.ts';
+import type { SeenBytes } from './seen-bytes.ts';
+import { bringBack, foundOrNowhere } from './trash.ts';
+import { errnoOf, volumeError } from './volume-error.ts';
+
+/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. What is absent costs two looks at the trash each time. */
+const lookupsAtOnce = 512;
+/** How often a file may vanish and come back under our hands before we call it absent. */
+const maxAttempts = 4;
+/** For fewer than these, two more looks at the trash cost more than they can save. */
+const manyLookups = 8;
+
+/** What leases stand on. */
+export interface LeaseParts {
+  readonly calls: FileCalls;
+  readonly layout: Layout;
+  /** A file younger than this is not written to again; its lease has that much slack. Milliseconds. */
+  readonly coalesceMs: number;
+  /** What comes into the trash rests there for so long at least, whoever evicts it; 0 where nobody knows. Milliseconds. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly observer: Pick<Observer, 'doubted' | 'promiseBroken'>;
+  readonly memory: LeaseMemory;
+  /** A blob whose bytes were wrong is absent from then on: an upload replaces its file, and nothing has to be moved for that. */
+  readonly seen: Pick<SeenBytes, 'wereWrong'>;
+}
+
+export function fileTimeLeases(parts: LeaseParts): Leases {
+  const { calls, layout, coalesceMs, graceMs, clock, observer, memory, seen } = parts;
+  const elapsed = elapsedClock(clock, () => performance.now());
+  // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
+  const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
+  const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
+
+  function touchFile(path: string, expectedSize?: number, youngMs = coalesceMs): Answer<Stats | undefined> {
+    const isAnswer = (stats: Stats | undefined) =>
+      stats === undefined ||
+      (expectedSize !== undefined && stats.size !== expectedSize) ||
+      ageOf(stats) < youngMs;
+    return following(calls.stat(path), (stats) => (isAnswer(stats) ? stats : renew(path, isAnswer)));
+  }
+
+  async function renew(
+    path: string,
+    isAnswer: (stats: Stats | undefined) => boolean,
+  ): Promise<Stats | undefined> {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      // utimes can succeed on a file that was renamed to the trash and removed while it ran. Only a
+      // look at the name afterwards shows that the blob is still where readers find it.
+      const after = (await calls.refresh(path, clock())) ? await calls.stat(path) : undefined;
+      if (after !== undefined) return after;
+      const again = await calls.stat(path);
+      if (isAnswer(again)) return again;
+    }
+    return undefined;
+  }
+
+  async function touchAll(
+    digests: readonly Digest[],
+    signal?: AbortSignal,
+    early = false,
+  ): Promise<(Stats | undefined)[]> {
+    const youngMs = early ? coalesceMs / 2 : coalesceMs;
+    const found: (Stats | undefined)[] = [];
+    try {
+      for (let start = 0; start < digests.length; start += lookupsAtOnce) {
+        signal?.throwIfAborted();
+        found.push(...(await lookUp(digests.slice(start, start + lookupsAtOnce), youngMs)));
+      }
+      for (const [index, digest] of digests.entries()) {
+        found[index] = promisedBy(digest, found[index]);
+        if (found[index] === undefined && memory.isBroken(digest)) await notFound(digest);
+      }
+    } catch (error) {
+      throw volumeError(error, 'looking for blobs');
+    }
+    return found;
+  }
+
+  /** The same stats where they are those of a sound file, which is promised then. */
+  function promisedBy(digest: Digest, found: Stats | undefined): Stats | undefined {
+    const stats = unlessWrong(blobName(digest), ofRightSize(digest, found));
+    if (stats !== undefined) memory.promised(digest, restMs(stats));
+    return stats;
+  }
+
+  async function touch(digest: Digest): Promise<Stats | undefined> {
+    return (await touchAll([digest]))[0];
+  }
+
+  async function touchInPlace(digest: Digest): Promise<Stats | undefined> {
+    // Where it has to be, an absence is looked into.
+    if (memory.isBroken(digest)) return await touch(digest);
+    try {
+      return promisedBy(digest, await touchFile(layout.blob(blobName(digest)), digest.sizeBytes));
+    } catch (error) {
+      throw volumeError(error, 'looking for a blob');
+    }
+  }
+
+  async function lookUp(digests: readonly Digest[], youngMs: number): Promise<(Stats | undefined)[]> {
+    const begun = elapsed();
+    const isEmpty = digests.length >= manyLookups && (await calls.names(layout.trash)).length === 0;
+    const found = await allOf(
+      digests.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
+    );
+    if (!found.includes(undefined)) return found;
+    // A file that was in the trash when we looked in its place has come there after our first look at the trash and
+    // gone from there before our second one. No run rests so short: what we have not found is nowhere.
+    const isNowhere =
+      isEmpty && (await calls.names(layout.trash)).length === 0 && elapsed() - begun < graceMs / 2;
+    const sought = [...digests.keys()].filter(
+      (index) => found[index] === undefined && (!isNowhere || isEmptyBlob(digests[index] ?? emptyDigest)),
+    );
+    const elsewhere = await touchElsewhere(sought.map((index) => digests[index] ?? emptyDigest));
+    for (const [at, index] of sought.entries()) found[index] = elsewhere[at];
+    return found;
+  }
+
+  /**
+   * Looks for what is not in its place: in the trash, and in its place again, whatever the trash had, until two such
+   * looks have shown that it is nowhere (foundOrNowhere). `anySize`: takes files of any size.
+   */
+  async function touchElsewhere(digests: readonly Digest[], anySize = false): Promise<(Stats | undefined)[]> {
+    const found: (Stats | undefined)[] = digests.map(() => undefined);
+    const look = async () => {
+      // One look at the trash serves many.
+      const runs = await calls.names(layout.trash);
+      for (const [index, digest] of digests.entries()) {
+        if (found[index] !== undefined) continue;
+        await bringBackOrMake(digest, runs);
+        found[index] = await touchFile(layout.blob(blobName(digest)), anySize ? undefined : digest.sizeBytes);
+      }
+      return found.includes(undefined) ? undefined : found;
+    };
+    await foundOrNowhere(look, graceMs, elapsed);
+    return found;
+  }
+
+  /** Nobody of us removes what is promised. Somebody else does, then, and what we remember of other blobs is no better. */
+  async function notFound(digest: Digest): Promise<void> {
+    if (!memory.isBroken(digest)) return;
+    memory.forgetAll();
+    const name = blobName(digest);
+    // A damaged blob that was set aside has been told of already.
+    if ((await calls.stat(layout.quarantined(name))) === undefined) observer.promiseBroken(name);
+  }
+
+  async function leaseAll(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
+    const generation = memory.generation();
+    const unknown = memory.renewAll(digests);
+    // One look for each call: where somebody has removed all blobs, it shows at once.
+    if (unknown.length === 0 && digests.length > 0) {
+      const some = digests[Math.floor(Math.random() * digests.length)];
+      if (some !== undefined) await touchAll([some], signal);
+    }
+    const absent = await absentOf(unknown, signal);
+    return memory.generation() === generation ? absent : await absentOf(digests, signal);
+  }
+
+  async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
+    const generation = memory.generation();
+    const { unknown, renewed } = memory.renewPacked(digests);
+    // As in leaseAll().
+    if (unknown.length === 0)
+      await touchAll([digests.digest(Math.floor(Math.random() * digests.length))], signal);
+    const sought = distinctDigests(unknown.map((index) => digests.digest(index)));
+    const asked = renewed + sought.length;
+    const missing = await absentOf(sought, signal);
+    if (memory.generation() === generation) return { asked, missing };
+    const all = Array.from({ length: digests.length }, (_, index) => digests.digest(index));
+    return { asked, missing: await absentOf(distinctDigests(all), signal) };
+  }
+
+  /** In pieces, so that what was found of many is not held until the last is looked at. */
+  async function absentOf(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
+    const absent: Digest[] = [];
+    for (let start = 0; start < digests.length; start += lookupsAtOnce) {
+      const piece = digests.slice(start, start + lookupsAtOnce);
+      const found = await touchAll(piece, signal);
+      for (const [index, digest] of piece.entries()) if (found[index] === undefined) absent.push(digest);
+    }
+    return absent;
+  }
+
+  async function bringBackOrMake(digest: Digest, runs: readonly string[]): Promise<void> {
+    if (isEmptyBlob(digest)) await makeEmptyBlob(calls, layout, digest);
+    else await bringBack(calls, layout, runs, blobName(digest), clock());
+  }
+
+  async function touchNamed(name: BlobName): Promise<Stats | undefined> {
+    try {
+      // Of all sizes, only the empty blob's matters elsewhere.
+      const elsewhere = async () => (await touchElsewhere([ofSize(name, 0)], true))[0];
+      const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await elsewhere()));
+      if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
+      return stats;
+    } catch (error) {
+      throw volumeError(error, 'looking for a blob');
+    }
+  }
+
+  function unlessWrong(name: BlobName, stats: Stats | undefined): Stats | undefined {
+    return stats !== undefined && seen.wereWrong(name, stats) ? undefined : stats;
+  }
+
+  function ofRightSize(digest: Digest, stats: Stats | undefined): Stats | undefined {
+    if (stats === undefined || stats.size === digest.sizeBytes) return stats;
+    observer.doubted(blobName(digest), 'wrong-size');
+    return undefined;
+  }
+
+  return {
+    touchAll,
+    touchFile,
+    touchNamed,
+    leaseAll,
+    leasePacked,
+    now: clock,
+    restMs,
+    notFound,
+    touch,
+    touchInPlace,
+    rests: (digest) => memory.rests(digest),
+    seenResting(digest, stats) {
+      if (restMs(stats) > 0) memory.promised(digest, restMs(stats));
+    },
+    // The next look finds out for how long it is good.
+    stored: (digest) => memory.promised(digest, 0),
+    distrust: () => memory.forgetAll(),
+  };
+}
+
+function ofSize(name: BlobName, sizeBytes: number): Digest {
+  const { digestFunction, hash } = blobNameParts(name);
+  return digestOf(hash, sizeBytes, digestFunction);
+}
+
+/** Not where the volume is read-only. */
+async function makeEmptyBlob(calls: FileCalls, layout: Layout, digest: Digest): Promise<void> {
+  try {
+    await publishEmptyBlob(calls, layout, digest);
+  } catch (error) {
+    if (errnoOf(error) !== 'EROFS') throw error;
+  }
+}
