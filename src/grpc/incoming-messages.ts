@@ -105,6 +105,8 @@ export class IncomingMessages implements StreamUser {
     this.#head = undefined;
     this.#spare = undefined;
     this.#ready = undefined;
+    // Old garbage can lead here: what it leads to is not collected before all garbage is.
+    this.#given.length = 0;
     this.#rooms.releaseAll();
     this.#wanted?.resolve(undefined);
     this.#wanted = undefined;

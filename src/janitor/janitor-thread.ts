@@ -15,6 +15,8 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** What it makes is forgotten at once, and at most so much is let lie; V8 would let 48 MB. */
+const maxYoungGenerationSizeMb = 3;
 /** A thread that hangs in a call of a dead mount cannot be ended; the process can. Milliseconds. */
 const endPatienceMs = 5000;
 
@@ -29,6 +31,7 @@ export function janitorThread(root: string, onSteps: (steps: EvictionSteps) => v
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const thread = new Worker(new URL(`./janitor-worker.${extension}`, import.meta.url), {
       workerData: root,
+      resourceLimits: { maxYoungGenerationSizeMb },
     });
     thread.unref();
     thread.on('message', (response: JanitorResponse) => {

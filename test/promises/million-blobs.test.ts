@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -27,6 +28,9 @@ const busyMs = sized({ short: 5_000, long: 60_000 });
 const mostMeasuringMs = sized({ short: 90_000, long: 1_200_000 });
 const mostMemory = 200e6;
 const perRequest = 10_000;
+const callsInARow = 80;
+/** Their messages take 60 MB together. */
+const mostGrowth = 75e6;
 /** Of a file of eight bytes. */
 const bytesOnDisk = 4096;
 
@@ -37,12 +41,21 @@ void test(
     const volume = await mkdtemp(join(tmpdir(), 'weir-million-'));
     try {
       await fill(volume);
+      // What the disk has still to do is not the server's time.
+      execFileSync('sync');
       const quiet = await serving(volume, {}, async (weir, clients) => {
         const afterStart = await memoryOf(weir.pid);
         for (let from = 0; from < count; from += perRequest) {
           assert.deepEqual(await findMissing(clients, digestsOf(from)), []);
         }
         return { afterStart: afterStart.peak, afterFindMissing: (await memoryOf(weir.pid)).peak };
+      });
+      // What calls leave behind is given back before there is much of it.
+      const looking = await serving(volume, { LEASE_MEMORY: 'false' }, async (weir, clients) => {
+        const afterStart = await memoryOf(weir.pid);
+        for (let call = 0; call < callsInARow; call++)
+          assert.deepEqual(await findMissing(clients, digestsOf((call * perRequest) % count)), []);
+        return { grownBy: (await memoryOf(weir.pid)).peak - afterStart.peak };
       });
       // Half of it has to go, while everything is measured, and read.
       const janitor = {
@@ -64,7 +77,8 @@ void test(
           scrubbed: await scraped(weir.opsUrl, 'weir_scrubbed_blobs_total'),
         };
       });
-      figure(t, { blobs: count, quiet, busy });
+      figure(t, { blobs: count, quiet, looking, busy });
+      assert.ok(looking.grownBy < mostGrowth, `${looking.grownBy} bytes more`);
       for (const memory of [quiet.afterStart, quiet.afterFindMissing, busy.whileBusy])
         assert.ok(memory < mostMemory, `${memory} bytes`);
     } finally {
