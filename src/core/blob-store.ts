@@ -13,11 +13,11 @@ export interface BlobStore {
    */
   findMissing(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]>;
 
-  /** The same for many as a request has them, at least one; and how many were asked for, each counted once. */
+  /** The same for many as a request has them, at least one: indices of what is missing, and how many were asked for, each counted once. */
   findMissingPacked(
     digests: PackedDigests,
     signal?: AbortSignal,
-  ): Promise<{ readonly asked: number; readonly missing: readonly Digest[] }>;
+  ): Promise<{ readonly asked: number; readonly missing: readonly number[] }>;
 
   /**
    * The whole blob, its bytes verified against the hash. For blobs that fit in memory.

@@ -13,6 +13,8 @@ export interface DigestRows {
   /** As the message has them, 0 to Number.MAX_SAFE_INTEGER. */
   readonly sizes: readonly number[];
   hash(index: number): string;
+  /** Bytes from the beginning of one to the end of another, in the message, with the tag before each: field 2 of whatever lists digests so. */
+  written(first: number, last: number): Uint8Array;
 }
 
 /** Many digests of one digest function, without an object for each. */
@@ -23,6 +25,7 @@ export interface PackedDigests {
   readonly hashes: Int32Array;
   /** Of each blob. Bytes. */
   readonly sizes: readonly number[];
+  hash(index: number): string;
   digest(index: number): Digest;
 }
 
@@ -36,6 +39,7 @@ export function packedDigests(rows: DigestRows, digestFunction: DigestFunction |
     digestFunction: hashedBy,
     hashes: new Int32Array(rows.hashes.buffer, rows.hashes.byteOffset, (rows.length * hashBytes) / 4),
     sizes: rows.sizes,
+    hash: (index) => rows.hash(index),
     digest: (index) => digestOf(rows.hash(index), rows.sizes[index] ?? 0, hashedBy),
   };
 }

@@ -16,12 +16,14 @@ import {
   Compressor_Value,
   type ContentAddressableStorageDefinition,
   type FindMissingBlobsRequest,
+  type FindMissingBlobsResponse,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { Handlers } from '../grpc/service.ts';
 import type { CallContext } from './call-context.ts';
 import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
+import { missingOf } from './find-missing-response.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
 import { scannedRows } from './scanned-digests.ts';
@@ -86,19 +88,24 @@ export function contentAddressableStorageService(
     request: FindMissingBlobsRequest,
     digestFunction: DigestFunction | undefined,
     signal: AbortSignal,
-  ): Promise<{ asked: number; missing: readonly Digest[] }> {
+  ): Promise<{ asked: number; missing: number; response: FindMissingBlobsResponse }> {
     const rows = scannedRows(request);
-    if (rows !== undefined) return await blobs.findMissingPacked(packedDigests(rows, digestFunction), signal);
+    if (rows !== undefined) {
+      const { asked, missing } = await blobs.findMissingPacked(packedDigests(rows, digestFunction), signal);
+      return { asked, missing: missing.length, response: missingOf(rows, missing) };
+    }
     const asked = distinctDigests(request.blobDigests.map((digest) => parseDigest(digest, digestFunction)));
-    return { asked: asked.length, missing: await blobs.findMissing(asked, signal) };
+    const missing = await blobs.findMissing(asked, signal);
+    const response = { missingBlobDigests: missing.map(digestMessage) };
+    return { asked: asked.length, missing: missing.length, response };
   }
 
   return {
     async findMissingBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
-      const { asked, missing } = await findMissing(request, digestFunction, signal);
-      observer.lookedUp('blob', caller.tool, asked - missing.length, missing.length);
-      return { missingBlobDigests: missing.map(digestMessage) };
+      const { asked, missing, response } = await findMissing(request, digestFunction, signal);
+      observer.lookedUp('blob', caller.tool, asked - missing, missing);
+      return response;
     },
 
     async batchReadBlobs(request, { caller, signal }) {

@@ -116,7 +116,9 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
     const hashAt = hashesAt[index] ?? 0;
     return bytes.toString('latin1', hashAt, hashAt + hashLength);
   };
-  return { rows: { length: sizes.length, hashes, sizes, hash }, end: at };
+  const written = (first: number, last: number): Uint8Array =>
+    bytes.subarray((hashesAt[first] ?? 0) - 4, (hashesAt[last + 1] ?? at + 4) - 4);
+  return { rows: { length: sizes.length, hashes, sizes, hash, written }, end: at };
 }
 
 /** Whether it is lower-case hex; what it says goes to `hashes`. */

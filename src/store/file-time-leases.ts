@@ -6,29 +6,24 @@ import {
   blobNameParts,
   type Digest,
   digestOf,
-  distinctDigests,
   emptyDigest,
   isEmptyBlob,
 } from '../core/digest.ts';
 import { elapsedClock } from '../core/elapsed.ts';
 import type { Observer } from '../core/observer.ts';
-import type { PackedDigests } from '../core/packed-digests.ts';
 import { allOf, type Answer, following } from '../core/answer.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
-import type { FoundBlobs, Leases } from './leases.ts';
+import { type Leases, lookupsAtOnce, manyLookups } from './leases.ts';
+import { packedLeases } from './packed-leases.ts';
 import { publishEmptyBlob } from './publish.ts';
 import type { SeenBytes } from './seen-bytes.ts';
 import { bringBack, foundOrNowhere } from './trash.ts';
 import { errnoOf, volumeError } from './volume-error.ts';
 
-/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. What is absent costs two looks at the trash each time. */
-const lookupsAtOnce = 512;
 /** How often a file may vanish and come back under our hands before we call it absent. */
 const maxAttempts = 4;
-/** For fewer than these, two more looks at the trash cost more than they can save. */
-const manyLookups = 8;
 
 /** What leases stand on. */
 export interface LeaseParts {
@@ -53,11 +48,16 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
   const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
 
   function touchFile(path: string, expectedSize?: number, youngMs = coalesceMs): Answer<Stats | undefined> {
-    const isAnswer = (stats: Stats | undefined) =>
+    const isAnswer = answers(expectedSize, youngMs);
+    return following(calls.stat(path), (stats) => (isAnswer(stats) ? stats : renew(path, isAnswer)));
+  }
+
+  /** Whether there is nothing to renew: what it says of a file is the answer. */
+  function answers(expectedSize: number | undefined, youngMs: number): (stats: Stats | undefined) => boolean {
+    return (stats) =>
       stats === undefined ||
       (expectedSize !== undefined && stats.size !== expectedSize) ||
       ageOf(stats) < youngMs;
-    return following(calls.stat(path), (stats) => (isAnswer(stats) ? stats : renew(path, isAnswer)));
   }
 
   async function renew(
@@ -178,20 +178,6 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     return memory.generation() === generation ? absent : await absentOf(digests, signal);
   }
 
-  async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
-    const generation = memory.generation();
-    const { unknown, renewed } = memory.renewPacked(digests);
-    // As in leaseAll().
-    if (unknown.length === 0)
-      await touchAll([digests.digest(Math.floor(Math.random() * digests.length))], signal);
-    const sought = distinctDigests(unknown.map((index) => digests.digest(index)));
-    const asked = renewed + sought.length;
-    const missing = await absentOf(sought, signal);
-    if (memory.generation() === generation) return { asked, missing };
-    const all = Array.from({ length: digests.length }, (_, index) => digests.digest(index));
-    return { asked, missing: await absentOf(distinctDigests(all), signal) };
-  }
-
   /** In pieces, so that what was found of many is not held until the last is looked at. */
   async function absentOf(digests: readonly Digest[], signal?: AbortSignal): Promise<Digest[]> {
     const absent: Digest[] = [];
@@ -235,7 +221,13 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     touchFile,
     touchNamed,
     leaseAll,
-    leasePacked,
+    leasePacked: packedLeases(parts, {
+      touchAll,
+      restMs,
+      elapsed,
+      isYoung: (stats) => ageOf(stats) < coalesceMs,
+      renew: (path, expectedSize) => renew(path, answers(expectedSize, coalesceMs)),
+    }),
     now: clock,
     restMs,
     notFound,

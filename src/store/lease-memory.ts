@@ -21,8 +21,11 @@ export interface LeaseMemory {
   rests(digest: Digest): boolean;
   /** The blob is promised now; for so many milliseconds it need not be looked at again. */
   promised(digest: Digest, restMs: number): void;
+  /** The same for one of many. */
+  promisedPacked(digests: PackedDigests, index: number, restMs: number): void;
   /** The blob is not there. Whether that breaks a promise of this process. */
   isBroken(digest: Digest): boolean;
+  isBrokenPacked(digests: PackedDigests, index: number): boolean;
   forgetAll(): void;
   /** Grows whenever all is forgotten: what was learnt before is not to be remembered after. */
   generation(): number;
@@ -94,6 +97,37 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     return oldest;
   }
 
+  /** `at`: its numbers, or -1; then its hash begins at `from` in `words`. */
+  function promise(
+    at: number,
+    words: Int32Array,
+    from: number,
+    { sizeBytes, digestFunction }: Pick<Digest, 'sizeBytes' | 'digestFunction'>,
+    restMs: number,
+  ): void {
+    let numbersAt = at;
+    if (numbersAt === -1) {
+      const slot = oldestIn(setOfWord(words[from] ?? 0));
+      for (let word = 0; word < hashWords; word++) hashes[slot * hashWords + word] = words[from + word] ?? 0;
+      marks[slot] = words[from + 1] ?? 0;
+      numbersAt = slot * numbersOfSlot;
+      numbers[numbersAt + sizeAt] = sizeBytes;
+      numbers[numbersAt + functionAt] = functionIndex(digestFunction);
+    }
+    const now = elapsed();
+    numbers[numbersAt + promisedUntilAt] = now + leaseMs;
+    numbers[numbersAt + restsUntilAt] = skips ? now + restMs : 0;
+  }
+
+  function slotOfRow({ hashes: words, sizes, digestFunction }: PackedDigests, index: number): number {
+    const from = index * hashWords;
+    return slotOf(setOfWord(words[from] ?? 0), words, from, sizes[index] ?? 0, functionIndex(digestFunction));
+  }
+
+  function isPromised(at: number): boolean {
+    return at !== -1 && elapsed() < (numbers[at + promisedUntilAt] ?? 0);
+  }
+
   function renew(digest: Digest, now: number): boolean {
     const at = slotIn(setOf(digest), digest);
     if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) return false;
@@ -130,24 +164,16 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       return at !== -1 && elapsed() < (numbers[at + restsUntilAt] ?? 0);
     },
     promised(digest, restMs) {
-      const set = setOf(digest);
-      let at = slotIn(set, digest);
-      if (at === -1) {
-        const slot = oldestIn(set);
-        hashes.set(wanted, slot * hashWords);
-        marks[slot] = wanted[1] ?? 0;
-        at = slot * numbersOfSlot;
-        numbers[at + sizeAt] = digest.sizeBytes;
-        numbers[at + functionAt] = functionIndex(digest.digestFunction);
-      }
-      const now = elapsed();
-      numbers[at + promisedUntilAt] = now + leaseMs;
-      numbers[at + restsUntilAt] = skips ? now + restMs : 0;
-    },
-    isBroken(digest) {
       const at = slotIn(setOf(digest), digest);
-      return at !== -1 && elapsed() < (numbers[at + promisedUntilAt] ?? 0);
+      promise(at, wanted, 0, digest, restMs);
     },
+    promisedPacked(digests, index, restMs) {
+      const { hashes: words, sizes, digestFunction } = digests;
+      const blob = { sizeBytes: sizes[index] ?? 0, digestFunction };
+      promise(slotOfRow(digests, index), words, index * hashWords, blob, restMs);
+    },
+    isBroken: (digest) => isPromised(slotIn(setOf(digest), digest)),
+    isBrokenPacked: (digests, index) => isPromised(slotOfRow(digests, index)),
     forgetAll() {
       // Sizes and functions say nothing without the times.
       numbers.fill(0);

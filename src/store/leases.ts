@@ -4,6 +4,11 @@ import type { Clock } from '../core/clock.ts';
 import type { BlobName, Digest } from '../core/digest.ts';
 import type { PackedDigests } from '../core/packed-digests.ts';
 
+/** File operations in flight for one request. The thread pool is the real bound; this keeps its queue short. What is absent costs two looks at the trash each time. */
+export const lookupsAtOnce = 512;
+/** For fewer than these, two more looks at the trash cost more than they can save. */
+export const manyLookups = 8;
+
 /**
  * Keeps the promise behind every positive answer: a blob that was touched is not evicted for the
  * lease time. The state is the file's own times, so that all processes on the volume see it.
@@ -45,8 +50,8 @@ export interface Leases {
   distrust(): void;
 }
 
-/** What was asked for, each blob counted once, and those of it that are not here, in the order of their first mention. */
+/** How many were asked for, each blob counted once, and which of them are not here: their indices, in the order of their first mention. */
 export interface FoundBlobs {
   readonly asked: number;
-  readonly missing: readonly Digest[];
+  readonly missing: readonly number[];
 }

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { link, lstat, lutimes, readdir } from 'node:fs/promises';
 import { createNew, discard, openRegular, readFully, syncFolder, writeFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
@@ -9,9 +10,11 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  */
 export function pooledFileCalls(): FileCalls {
   return {
-    async stat(path) {
-      const stats = await unlessAbsent(lstat(path), undefined);
-      return stats?.isFile() === true ? stats : undefined;
+    stat,
+
+    async statEach(count, path, take) {
+      const looks = Array.from({ length: count }, (_, index) => stat(path(index)));
+      for (const [index, stats] of (await Promise.all(looks)).entries()) take(index, stats);
     },
 
     async refresh(path, time) {
@@ -77,6 +80,11 @@ export function pooledFileCalls(): FileCalls {
     syncFolder,
     names: async (folder) => await unlessAbsent(readdir(folder), []),
   };
+}
+
+async function stat(path: string): Promise<Stats | undefined> {
+  const stats = await unlessAbsent(lstat(path), undefined);
+  return stats?.isFile() === true ? stats : undefined;
 }
 
 async function unlessAbsent<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {

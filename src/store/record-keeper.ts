@@ -59,7 +59,9 @@ const noMemory: LeaseMemory = {
   renewPacked: ({ length }) => ({ unknown: [...Array(length).keys()], renewed: 0 }),
   rests: () => false,
   promised: () => {},
+  promisedPacked: () => {},
   isBroken: () => false,
+  isBrokenPacked: () => false,
   forgetAll: () => {},
   generation: () => 0,
 };

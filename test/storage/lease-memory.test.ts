@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { type Digest, digestOf, emptyDigest } from '../../src/core/digest.ts';
+import { type Digest, digestOf } from '../../src/core/digest.ts';
 import { elapsedClock } from '../../src/core/elapsed.ts';
-import { hashBytes, type PackedDigests } from '../../src/core/packed-digests.ts';
+import { hashBytes } from '../../src/core/packed-digests.ts';
 import { type LeaseMemory, leaseMemory } from '../../src/store/lease-memory.ts';
+import { packedOf } from '../support/packed-digests.ts';
 
 function digest(seed: string | number, sizeBytes = 10): Digest {
   return digestOf(createHash('sha256').update(String(seed)).digest('hex'), sizeBytes);
@@ -12,23 +13,10 @@ function digest(seed: string | number, sizeBytes = 10): Digest {
 
 /** Whether it need not be looked at, whichever way it is asked for. */
 function renews(memory: LeaseMemory, blob: Digest): boolean {
-  const { unknown, renewed } = memory.renewPacked(packed([blob]));
+  const { unknown, renewed } = memory.renewPacked(packedOf([blob]));
   const isKnown = memory.renewAll([blob]).length === 0;
   assert.deepEqual([unknown, renewed], isKnown ? [[], 1] : [[0], 0]);
   return isKnown;
-}
-
-/** Of one digest function. */
-function packed(digests: readonly Digest[]): PackedDigests {
-  const hashes = Buffer.concat(digests.map(({ hash }) => Buffer.from(hash, 'hex')));
-  assert.equal(hashes.length, digests.length * hashBytes);
-  return {
-    length: digests.length,
-    digestFunction: digests[0]?.digestFunction ?? 'sha256',
-    hashes: new Int32Array(new Uint8Array(hashes).buffer),
-    sizes: digests.map(({ sizeBytes }) => sizeBytes),
-    digest: (index) => digests[index] ?? emptyDigest,
-  };
 }
 
 describe('time that has passed', () => {
@@ -82,7 +70,7 @@ describe('the memory of leases', () => {
   test('counts once what is mentioned several times, and again with the next call', () => {
     const memory = leaseMemory(1000, () => 0, true);
     for (const seed of [1, 2]) memory.promised(digest(seed), 100);
-    const asked = packed([digest(1), digest(3), digest(1), digest(2), digest(3), digest(1)]);
+    const asked = packedOf([digest(1), digest(3), digest(1), digest(2), digest(3), digest(1)]);
     for (let call = 0; call < 3000; call++)
       assert.deepEqual(memory.renewPacked(asked), { unknown: [1, 4], renewed: 2 });
   });

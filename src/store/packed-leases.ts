@@ -1,0 +1,119 @@
+import type { Stats } from 'node:fs';
+import type { Clock } from '../core/clock.ts';
+import { blobName, isEmptyBlob } from '../core/digest.ts';
+import { distinctRows } from '../core/distinct-rows.ts';
+import type { PackedDigests } from '../core/packed-digests.ts';
+import type { LeaseParts } from './file-time-leases.ts';
+import { type FoundBlobs, type Leases, lookupsAtOnce, manyLookups } from './leases.ts';
+import { volumeError } from './volume-error.ts';
+
+/** What it needs of the leases that it is a part of. */
+export interface LeasedSingly extends Pick<Leases, 'touchAll' | 'restMs'> {
+  /** By which the time is told that something takes. */
+  readonly elapsed: Clock;
+  /** Whether a file is so young that its times promise it as they are. */
+  isYoung(stats: Stats): boolean;
+  /** Makes it young; undefined where it is gone. */
+  renew(path: string, expectedSize: number): Promise<Stats | undefined>;
+}
+
+/**
+ * Leases of many blobs without an object for each: those that are where they should be, sound and young, and those that are nowhere, which are
+ * nearly all that anybody asks for. All others go the way of single ones.
+ */
+export function packedLeases(
+  { calls, layout, graceMs, memory, seen }: LeaseParts,
+  singly: LeasedSingly,
+): Leases['leasePacked'] {
+  async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
+    const generation = memory.generation();
+    const { unknown, renewed } = memory.renewPacked(digests);
+    // One look for each call: where somebody has removed all blobs, it shows at once.
+    if (unknown.length === 0)
+      await singly.touchAll([digests.digest(Math.floor(Math.random() * digests.length))], signal);
+    const sought = distinctRows(digests, unknown);
+    const asked = renewed + sought.length;
+    const missing = await absentOf(digests, sought, signal);
+    if (memory.generation() === generation) return { asked, missing };
+    const all = distinctRows(digests, [...Array(digests.length).keys()]);
+    return { asked, missing: await absentOf(digests, all, signal) };
+  }
+
+  async function absentOf(
+    digests: PackedDigests,
+    rows: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<number[]> {
+    const absent: number[] = [];
+    for (let start = 0; start < rows.length; start += lookupsAtOnce) {
+      const piece = rows.slice(start, start + lookupsAtOnce);
+      try {
+        signal?.throwIfAborted();
+        for (const row of await absentOfPiece(digests, piece, signal)) absent.push(row);
+      } catch (error) {
+        throw volumeError(error, 'looking for blobs');
+      }
+    }
+    return absent;
+  }
+
+  async function absentOfPiece(
+    digests: PackedDigests,
+    rows: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<number[]> {
+    const { digestFunction, sizes } = digests;
+    const path = (row: number) => layout.blob(blobName({ digestFunction, hash: digests.hash(row) }));
+    const begun = singly.elapsed();
+    const wasEmpty = rows.length >= manyLookups && (await isTrashEmpty());
+    const absent: number[] = [];
+    const old: number[] = [];
+    const others: number[] = [];
+    const promise = (row: number, stats: Stats | undefined) => {
+      if (stats === undefined || stats.size !== sizes[row] || wasWrong(digests, row, stats)) others.push(row);
+      else memory.promisedPacked(digests, row, singly.restMs(stats));
+    };
+    await calls.statEach(
+      rows.length,
+      (at) => path(rows[at] ?? 0),
+      (at, stats) => {
+        const row = rows[at] ?? 0;
+        if (stats === undefined) absent.push(row);
+        else if (stats.size === sizes[row] && !singly.isYoung(stats)) old.push(row);
+        else promise(row, stats);
+      },
+    );
+    await Promise.all(old.map(async (row) => promise(row, await singly.renew(path(row), sizes[row] ?? 0))));
+    // A file that was in the trash when we looked in its place has come there after our first look at the trash and
+    // gone from there before our second one. No run rests so short: what we have not found is nowhere.
+    const isNowhere =
+      absent.length > 0 && wasEmpty && (await isTrashEmpty()) && singly.elapsed() - begun < graceMs / 2;
+    const nowhere = absent.filter((row) => {
+      const isKnown = isNowhere && !memory.isBrokenPacked(digests, row) && !isEmpty(digests, row);
+      if (!isKnown) others.push(row);
+      return isKnown;
+    });
+    if (others.length === 0) return nowhere;
+    const found = await singly.touchAll(
+      others.map((row) => digests.digest(row)),
+      signal,
+    );
+    return [...nowhere, ...others.filter((_, at) => found[at] === undefined)].sort((a, b) => a - b);
+  }
+
+  async function isTrashEmpty(): Promise<boolean> {
+    return (await calls.names(layout.trash)).length === 0;
+  }
+
+  function wasWrong(digests: PackedDigests, row: number, stats: Stats): boolean {
+    const { digestFunction } = digests;
+    return seen.wereWrong(blobName({ digestFunction, hash: digests.hash(row) }), stats);
+  }
+
+  /** It is made where it is missing. */
+  function isEmpty(digests: PackedDigests, row: number): boolean {
+    return digests.sizes[row] === 0 && isEmptyBlob(digests.digest(row));
+  }
+
+  return leasePacked;
+}
