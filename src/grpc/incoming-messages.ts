@@ -2,7 +2,7 @@ import { ServerError, Status } from 'nice-grpc-common';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import { errorCode } from '../http2/protocol.ts';
 import type { ServerStream, StreamUser } from '../http2/server-stream.ts';
-import { Backlog, isMostOf } from './backlog.ts';
+import { Backlog } from './backlog.ts';
 import { maxMessageBytes, smallMessageBytes, wideWindowBytes } from './limits.ts';
 import { prefixBytes } from './message-frame.ts';
 import { MessageRooms } from './message-rooms.ts';
@@ -100,7 +100,8 @@ export class IncomingMessages implements StreamUser {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#stream.consumed(this.#backlog.take().length);
+    this.#stream.consumed(this.#backlog.length);
+    this.#backlog.clear();
     this.#arriving = undefined;
     this.#head = undefined;
     this.#spare = undefined;
@@ -116,7 +117,10 @@ export class IncomingMessages implements StreamUser {
     this.#receivedBytes += chunk.length;
     if (this.#closed) this.#throwAway(chunk.length);
     else if (this.#fault !== undefined) this.#stream.consumed(chunk.length);
-    else this.#take(chunk);
+    else {
+      const taken = this.#took(chunk);
+      if (taken < chunk.length) this.#backlog.add(chunk.subarray(taken));
+    }
   }
 
   end(): void {
@@ -135,22 +139,22 @@ export class IncomingMessages implements StreamUser {
   }
 
   #goOn(): void {
-    if (this.#backlog.length > 0 && !this.#isFull) this.#take(this.#backlog.take());
+    if (this.#backlog.length > 0 && !this.#isFull) this.#backlog.taken(this.#took(this.#backlog.bytes));
     if (this.hasEnded && (this.#arriving !== undefined || this.#prefixSeen > 0))
       this.#fail(Status.INVALID_ARGUMENT, 'the call ends in the middle of a message');
     this.#deliver();
   }
 
-  /** Makes messages of it, until one waits to be taken: the rest waits too. */
-  #take(chunk: Buffer): void {
+  /** Makes messages of it, until one waits to be taken. Gives how much of it that was: the rest waits too. */
+  #took(chunk: Buffer): number {
     let at = 0;
     while (at < chunk.length && !this.#isFull && this.#fault === undefined) {
       at = this.#arriving === undefined ? this.#begin(chunk, at) : this.#fill(this.#arriving, chunk, at);
       this.#deliver();
     }
     if (this.#fault !== undefined) at = chunk.length;
-    if (at < chunk.length) this.#backlog.add(chunk.subarray(at));
     this.#stream.consumed(at);
+    return at;
   }
 
   /** Takes what stands before a message. */
@@ -183,8 +187,7 @@ export class IncomingMessages implements StreamUser {
   #fill(arriving: Arriving, chunk: Buffer, at: number): number {
     const end = Math.min(chunk.length, at + arriving.length - arriving.received);
     if (end - at === arriving.length) {
-      const whole = chunk.subarray(at, end);
-      return this.#whole(isMostOf(whole) ? whole : Buffer.from(whole), end);
+      return this.#whole(Buffer.from(chunk.subarray(at, end)), end);
     }
     arriving.bytes ??= this.#beginningOf(arriving);
     const taken = chunk.copy(arriving.bytes, arriving.received, at, end);

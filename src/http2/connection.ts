@@ -22,6 +22,7 @@ import {
 import { areTrailers, requestHeaders } from './request-headers.ts';
 import { Sender } from './sender.ts';
 import { ServerStream } from './server-stream.ts';
+import { eachRead } from './socket-bytes.ts';
 
 /** Who hears of a connection. */
 export interface ConnectionUser {
@@ -68,7 +69,7 @@ export class Connection implements FrameUser {
       () => this.#lastStreamId,
       () => this.#endIfDone(),
     );
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    eachRead(socket, (chunk) => this.#read(chunk));
     socket.on('error', () => {});
     socket.on('end', () => this.#closed());
     socket.on('close', () => this.#closed());

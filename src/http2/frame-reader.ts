@@ -18,7 +18,7 @@ export interface FrameUser {
   frame(header: FrameHeader, payload: Buffer): void;
   /** A frame of DATA begins; its length counts for flow control, padding included. */
   dataBegins(header: FrameHeader): void;
-  /** Some of what it has. It is a view of what was read from the socket. */
+  /** Some of what it has, which is for the time of the call too: a view of what was read from the socket. */
   data(chunk: Buffer): void;
   dataEnds(): void;
 }

@@ -25,6 +25,9 @@ export const maxWaitingOutput = 1024 * 1024;
 /** Bytes of answers that are handed to the socket at once; more when it has taken those. */
 export const outputAtOnce = 256 * 1024;
 
+/** What is read from a socket in one go. Bytes. */
+export const readAtOnce = 64 * 1024;
+
 /** Of one stream before it is another's turn. Bytes. */
 export const sentInATurn = 64 * 1024;
 

@@ -5,7 +5,7 @@ import { announcedBytes, type RequestHeaders } from './request-headers.ts';
 
 /** Who takes what a stream brings. */
 export interface StreamUser {
-  /** A part of the body. Its bytes count against the stream's window until consumed() is told of them. */
+  /** A part of the body, for the time of the call. Its bytes count against the stream's window until consumed() is told of them. */
   data(chunk: Buffer): void;
   /** The body is whole. */
   end(): void;
