@@ -1,10 +1,10 @@
 import { Readable, type TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import {
   constants,
   createZstdCompress,
-  createZstdDecompress,
   zstdCompress,
   zstdCompressSync,
   zstdDecompress,
@@ -13,7 +13,7 @@ import {
 } from 'node:zlib';
 import { CacheError } from './cache-error.ts';
 import { slots } from './slots.ts';
-import { zstdFrames } from './zstd-frames.ts';
+import { ZstdDecoder } from './zstd-decoder.ts';
 
 /**
  * A decoder keeps as much of the past as the sender says that it must, up to 2^23 bytes: what RFC 8878
@@ -23,8 +23,17 @@ const windowLogMax = 23;
 const decoding = { params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } };
 /** The level that costs least: what is sent is compressed anew for each reader. */
 const encoding = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** Size of the pieces that come out of a stream. */
+/** Size of the pieces that come out of a stream that compresses. */
 const chunkSize = 256 * 1024;
+/** And at most of one that decompresses: smaller ones are more turns of the thread pool when they are written. */
+const decodedBytes = 512 * 1024;
+/**
+ * Most that is decoded in one go, while everything else waits: made for it, a millisecond's work is in a few KiB that give nothing.
+ */
+const encodedBytes = 128 * 1024;
+/** Memory of decoders that have ended, for the next. */
+const spares: Buffer[] = [];
+const mostSpares = 4;
 /** One piece of the source at a time: its memory may be used again for the one after the next. */
 const compressing: ZstdOptions & TransformOptions = { ...encoding, chunkSize, writableHighWaterMark: 1 };
 /** Streams at once, in both directions together: a decoder's window is memory that the sender decides on. */
@@ -55,19 +64,35 @@ export async function* zstdCompressed(
 
 /**
  * The bytes of a compressed stream, of one frame or of several (RFC 8878, 3.1), as many as it may give: the consumer stops when they
- * are too many, and no more than a piece is ever held. Throws 'digest-mismatch' when it is no zstd stream, or asks for a larger window
- * than is given to it.
+ * are too many, and no more than a piece is ever held. A piece is needed no more when the next is asked for: its memory is used again.
+ * Throws 'digest-mismatch' when it is no zstd stream, or asks for a larger window than is given to it.
  */
 export async function* zstdDecompressed(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const release = await streams.take(signal);
+  const memory = spares.pop() ?? Buffer.allocUnsafeSlow(decodedBytes);
+  const decoder = new ZstdDecoder(decoding);
   try {
-    yield* zstdFrames(source, () => createZstdDecompress({ ...decoding, chunkSize }));
+    for await (const piece of source) {
+      let at = 0;
+      let given = 0;
+      do {
+        let taken;
+        ({ taken, given } = decoder.step(piece.subarray(at, at + encodedBytes), memory));
+        at += taken;
+        if (given > 0) yield memory.subarray(0, given);
+        else if (at < piece.length) await setImmediate();
+        // What fills the memory may have more behind it.
+      } while (at < piece.length || given === memory.length);
+    }
+    // Of one that stopped early, somebody may still be at a piece.
+    if (spares.length < mostSpares) spares.push(memory);
   } catch (error) {
     throw asMismatch(error);
   } finally {
+    decoder.close();
     release();
   }
 }
@@ -98,7 +123,7 @@ async function allFrames(compressed: Uint8Array, expectedBytes: number): Promise
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of zstdDecompressed(Readable.from([compressed], { objectMode: true }))) {
-    pieces.push(piece);
+    pieces.push(Buffer.from(piece));
     length += piece.length;
     if (length > expectedBytes) throw tooMany(expectedBytes);
   }

@@ -39,14 +39,11 @@ export function writeMethod(blobs: BlobStore, observer: Observer) {
     requests: AsyncIterable<WriteRequest>,
     { caller, signal }: CallContext,
   ): Promise<WriteResponse> {
-    let isCompressed = true;
     const payloads = await firstOf(requests, (bytes) => {
       observer.received('ByteStream', caller.listener, bytes);
-      // A decoder may still be at what it was given; a file has it.
-      caller.stream.messageDone(!isCompressed);
+      caller.stream.messageDone(true);
     });
     const name = parseUploadName(payloads.resourceName);
-    isCompressed = name.compressor !== 'identity';
     expectMayUpload(caller.scopes, name.instanceName);
     const upload = await begin(payloads, name);
     if (upload === undefined) {

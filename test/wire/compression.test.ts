@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressed } from '../../src/core/zstd.ts';
 import { Compressor_Value } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { eventually } from '../support/eventually.ts';
 import { scraped } from '../support/scraped.ts';
@@ -201,6 +203,35 @@ void describe('zstd', () => {
       assert.equal(status?.code, 0, status?.message);
       assert.deepEqual(await read(site.pull, downloadName(other)), Buffer.from(other.data));
     }
+  });
+
+  void test('lets others have their turn while it decodes what gives nothing', async () => {
+    const frames = Buffer.alloc(8 * mebibyte, zstdCompressSync(new Uint8Array()));
+    const whole = frames.subarray(0, frames.length - (frames.length % 9));
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    for await (const piece of zstdDecompressed(Readable.from([whole], { objectMode: true })))
+      assert.equal(piece.length, 0);
+    clearImmediate(next);
+    // Of a fraction of a second in all.
+    assert.ok(turns > 50, `${turns} turns`);
+  });
+
+  void test('takes several frames that are more together than a decoder gives at once', async () => {
+    const blob = mixedBlob(2 * mebibyte);
+    const half = blob.data.length / 2;
+    const frames = [blob.data.subarray(0, half), blob.data.subarray(half)].map((part) =>
+      zstdCompressSync(part),
+    );
+    const status = await batchUpdate(blob, Buffer.concat(frames));
+    assert.equal(status?.code, 0, status?.message);
+    const other = mixedBlob(3 * mebibyte);
+    await write(site.push, zstdUpload(other), zstdCompressSync(other.data), mebibyte);
+    assert.deepEqual(await read(site.pull, downloadName(other)), Buffer.from(other.data));
   });
 
   void test('takes bytes with a window of 8 MiB', async () => {
