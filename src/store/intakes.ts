@@ -59,11 +59,13 @@ class FileIntake implements BlobIntake {
   async write(chunk: Uint8Array): Promise<void> {
     try {
       await this.#room.take(chunk.length);
-      await writeFully(this.#handle, chunk, this.#receivedBytes);
+      const written = writeFully(this.#handle, chunk, this.#receivedBytes);
+      // While another thread writes.
+      this.#hasher.update(chunk);
+      await written;
     } catch (error) {
       throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
-    this.#hasher.update(chunk);
     this.#receivedBytes += chunk.length;
   }
 

@@ -160,11 +160,13 @@ class FileUpload implements Upload {
     }
     try {
       await this.#room.take(chunk.length);
-      await writeFully(this.#handle, chunk, this.receivedBytes);
+      const written = writeFully(this.#handle, chunk, this.receivedBytes);
+      // While another thread writes.
+      this.#hasher.update(chunk);
+      await written;
     } catch (error) {
       throw await this.#site.space.writeFailed(error, 'storing an upload');
     }
-    this.#hasher.update(chunk);
     this.receivedBytes += chunk.length;
   }
 
