@@ -1,21 +1,16 @@
 import type { UncheckedDigest } from '../core/digest.ts';
 import { type DigestRows, hashBytes } from '../core/packed-digests.ts';
+import { hashTag, sizeAt, takeHex } from '../core/digest-bytes.ts';
 import type {
   ContentAddressableStorageDefinition,
   Digest,
   FindMissingBlobsRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 
-/** Field 2 of the requests that ask for many digests, and the fields of a Digest, as all clients write them. */
-const [digestsTag, hashTag, sizeTag] = [0x12, 0x0a, 0x10];
-/** Sizes of at most so many bytes are no longer than a number can be, exactly. */
-const mostSizeBytes = 7;
+/** Field 2 of the requests that ask for many digests. */
+const digestsTag = 0x12;
 /** Of a digest, its tag and its length. */
 const leastRowBytes = 2 + 2 + 2 * hashBytes;
-/** What each byte says in lower-case hex; -1 for those that it has not. */
-const digits = Int8Array.from({ length: 256 }, (_, byte) =>
-  '0123456789abcdef'.indexOf(String.fromCharCode(byte)),
-);
 const rowsOf = Symbol('the digests of a request, in rows');
 
 /** A request whose digests stand in rows, if they are written as clients write them; `blobDigests` has none then. */
@@ -107,7 +102,8 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
     if (bytes[at + 2] !== hashTag || bytes[at + 3] !== hashLength || hashEnd > end) break;
     const size = hashEnd === end ? 0 : sizeAt(bytes, hashEnd, end);
     if (size === undefined) break;
-    if (!takeHash(bytes, at + 4, hashes, sizes.length * hashBytes)) break;
+    const hashAt = sizes.length * hashBytes;
+    if (!takeHex(bytes, at + 4, hashes, hashAt, hashAt + hashBytes)) break;
     hashesAt.push(at + 4);
     sizes.push(size);
     at = end;
@@ -119,29 +115,4 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
   const written = (first: number, last: number): Uint8Array =>
     bytes.subarray((hashesAt[first] ?? 0) - 4, (hashesAt[last + 1] ?? at + 4) - 4);
   return { rows: { length: sizes.length, hashes, sizes, hash, written }, end: at };
-}
-
-/** Whether it is lower-case hex; what it says goes to `hashes`. */
-function takeHash(bytes: Buffer, begin: number, hashes: Uint8Array, hashAt: number): boolean {
-  // Less than nothing as soon as one of them is.
-  let all = 0;
-  let at = begin;
-  for (let to = hashAt; to < hashAt + hashBytes; to++, at += 2) {
-    const byte = ((digits[bytes[at] ?? 0] ?? -1) << 4) | (digits[bytes[at + 1] ?? 0] ?? -1);
-    all |= byte;
-    hashes[to] = byte;
-  }
-  return all >= 0;
-}
-
-/** The size that fills the rest of a digest; undefined where something else does. */
-function sizeAt(bytes: Buffer, tagAt: number, end: number): number | undefined {
-  if (bytes[tagAt] !== sizeTag || end - tagAt - 1 > mostSizeBytes) return undefined;
-  let size = 0;
-  for (let [at, factor] = [tagAt + 1, 1]; at < end; at++, factor *= 0x80) {
-    const byte = bytes[at] ?? 0;
-    size += (byte & 0x7f) * factor;
-    if (byte < 0x80) return at === end - 1 ? size : undefined;
-  }
-  return undefined;
 }

@@ -25,8 +25,8 @@ const syncNames = promisify(fsync);
 
 /** The longest that these calls keep the event loop from everything else. Milliseconds. */
 const sliceMs = 4;
-/** Looks between two at the time. */
-const looksInOne = 16;
+/** So many looks at files are a fraction of that: the clock is looked at once for them. */
+const statsAtOnce = 32;
 
 /**
  * Calls that block. On a local disk they cost a fraction of a turn through the thread pool; after a
@@ -36,13 +36,16 @@ export function blockingFileCalls(): FileCalls {
   const inTurn = turnTaker();
   return {
     stat: (path) => inTurn(() => stat(path)),
-    async statEach(count, path, take) {
-      for (let begin = 0; begin < count; begin += looksInOne) {
-        await inTurn(() => {
-          for (let index = begin; index < Math.min(count, begin + looksInOne); index++)
-            take(index, stat(path(index)));
+    async statAll(paths) {
+      const found: (Stats | undefined)[] = [];
+      for (let start = 0; start < paths.length; start += statsAtOnce) {
+        const end = Math.min(start + statsAtOnce, paths.length);
+        const looked = inTurn(() => {
+          for (let index = start; index < end; index++) found.push(stat(paths[index] ?? ''));
         });
+        if (looked instanceof Promise) await looked;
       }
+      return found;
     },
     refresh: (path, time) => inTurn(() => refresh(path, time)),
     readSmall: (path, least, most) => inTurn(() => readSmall(path, least, most)),

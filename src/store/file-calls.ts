@@ -17,12 +17,8 @@ export interface SmallFile {
 export interface FileCalls {
   /** lstat; undefined for what is absent or is not a regular file. */
   stat(path: string): Answer<Stats | undefined>;
-  /** The same for so many; `take` gets what each is. */
-  statEach(
-    count: number,
-    path: (index: number) => string,
-    take: (index: number, stats: Stats | undefined) => void,
-  ): Promise<void>;
+  /** The same for many, in their order. */
+  statAll(paths: readonly string[]): Answer<(Stats | undefined)[]>;
   /**
    * Sets both times (milliseconds since 1970); false when the file is gone. On a read-only volume it
    * does nothing: nothing is evicted there either.

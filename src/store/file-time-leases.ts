@@ -11,12 +11,12 @@ import {
 } from '../core/digest.ts';
 import { elapsedClock } from '../core/elapsed.ts';
 import type { Observer } from '../core/observer.ts';
-import { allOf, type Answer, following } from '../core/answer.ts';
+import { type Answer, following } from '../core/answer.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { LeaseMemory } from './lease-memory.ts';
-import { type Leases, lookupsAtOnce, manyLookups } from './leases.ts';
-import { packedLeases } from './packed-leases.ts';
+import { type Leases, lookupsAtOnce, manyLookups, usedAtMs } from './leases.ts';
+import { type Moment, packedLeases } from './packed-leases.ts';
 import { publishEmptyBlob } from './publish.ts';
 import type { SeenBytes } from './seen-bytes.ts';
 import { bringBack, foundOrNowhere } from './trash.ts';
@@ -24,7 +24,6 @@ import { errnoOf, volumeError } from './volume-error.ts';
 
 /** How often a file may vanish and come back under our hands before we call it absent. */
 const maxAttempts = 4;
-
 /** What leases stand on. */
 export interface LeaseParts {
   readonly calls: FileCalls;
@@ -43,9 +42,10 @@ export interface LeaseParts {
 export function fileTimeLeases(parts: LeaseParts): Leases {
   const { calls, layout, coalesceMs, graceMs, clock, observer, memory, seen } = parts;
   const elapsed = elapsedClock(clock, () => performance.now());
-  // ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease.
-  const ageOf = (stats: Stats) => clock() - Math.max(stats.mtimeMs, stats.ctimeMs);
-  const restMs = (stats: Stats) => Math.max(0, Math.min(coalesceMs, coalesceMs - ageOf(stats)));
+  const ageOf = (stats: Stats) => clock() - usedAtMs(stats);
+  const restAt = (stats: Stats, now: number) =>
+    Math.max(0, Math.min(coalesceMs, coalesceMs - (now - usedAtMs(stats))));
+  const restMs = (stats: Stats) => restAt(stats, clock());
 
   function touchFile(path: string, expectedSize?: number, youngMs = coalesceMs): Answer<Stats | undefined> {
     const isAnswer = answers(expectedSize, youngMs);
@@ -87,10 +87,11 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
         signal?.throwIfAborted();
         found.push(...(await lookUp(digests.slice(start, start + lookupsAtOnce), youngMs)));
       }
-      for (const [index, digest] of digests.entries()) {
-        found[index] = promisedBy(digest, found[index]);
+      const moment = momentNow();
+      for (const [index, digest] of digests.entries())
+        found[index] = promisedBy(digest, found[index], moment);
+      for (const [index, digest] of digests.entries())
         if (found[index] === undefined && memory.isBroken(digest)) await notFound(digest);
-      }
     } catch (error) {
       throw volumeError(error, 'looking for blobs');
     }
@@ -98,10 +99,19 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
   }
 
   /** The same stats where they are those of a sound file, which is promised then. */
-  function promisedBy(digest: Digest, found: Stats | undefined): Stats | undefined {
+  function promisedBy(digest: Digest, found: Stats | undefined, moment = momentNow()): Stats | undefined {
     const stats = unlessWrong(blobName(digest), ofRightSize(digest, found));
-    if (stats !== undefined) memory.promised(digest, restMs(stats));
+    if (stats !== undefined) notePromised(digest, stats, moment);
     return stats;
+  }
+
+  /** In this order: what rests from then on does not do so for longer than its file's times say. */
+  function momentNow(): Moment {
+    return { remembered: memory.now(), wall: clock() };
+  }
+
+  function notePromised(digest: Digest, stats: Stats, { remembered, wall }: Moment): void {
+    memory.promised(digest, restAt(stats, wall), remembered);
   }
 
   async function touch(digest: Digest): Promise<Stats | undefined> {
@@ -118,12 +128,29 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     }
   }
 
+  /** touchFile() for each of them in its place. */
+  async function touchInPlaces(digests: readonly Digest[], youngMs: number): Promise<(Stats | undefined)[]> {
+    const paths = digests.map((digest) => layout.blob(blobName(digest)));
+    const found = await calls.statAll(paths);
+    // By one look at the clock after all those at files, which seem older by it rather than younger.
+    const now = clock();
+    const isAnswer = (index: number, stats: Stats | undefined, time = clock()) =>
+      stats === undefined || stats.size !== digests[index]?.sizeBytes || time - usedAtMs(stats) < youngMs;
+    const due: number[] = [];
+    for (let index = 0; index < found.length; index++)
+      if (!isAnswer(index, found[index], now)) due.push(index);
+    if (due.length === 0) return found;
+    const renewed = await Promise.all(
+      due.map((index) => renew(paths[index] ?? '', (stats) => isAnswer(index, stats))),
+    );
+    for (const [at, index] of due.entries()) found[index] = renewed[at];
+    return found;
+  }
+
   async function lookUp(digests: readonly Digest[], youngMs: number): Promise<(Stats | undefined)[]> {
     const begun = elapsed();
     const isEmpty = digests.length >= manyLookups && (await calls.names(layout.trash)).length === 0;
-    const found = await allOf(
-      digests.map((digest) => touchFile(layout.blob(blobName(digest)), digest.sizeBytes, youngMs)),
-    );
+    const found = await touchInPlaces(digests, youngMs);
     if (!found.includes(undefined)) return found;
     // A file that was in the trash when we looked in its place has come there after our first look at the trash and
     // gone from there before our second one. No run rests so short: what we have not found is nowhere.
@@ -199,7 +226,7 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
       // Of all sizes, only the empty blob's matters elsewhere.
       const elsewhere = async () => (await touchElsewhere([ofSize(name, 0)], true))[0];
       const stats = unlessWrong(name, (await touchFile(layout.blob(name))) ?? (await elsewhere()));
-      if (stats !== undefined) memory.promised(ofSize(name, stats.size), restMs(stats));
+      if (stats !== undefined) notePromised(ofSize(name, stats.size), stats, momentNow());
       return stats;
     } catch (error) {
       throw volumeError(error, 'looking for a blob');
@@ -223,9 +250,9 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     leaseAll,
     leasePacked: packedLeases(parts, {
       touchAll,
-      restMs,
       elapsed,
-      isYoung: (stats) => ageOf(stats) < coalesceMs,
+      momentNow,
+      restAt,
       renew: (path, expectedSize) => renew(path, answers(expectedSize, coalesceMs)),
     }),
     now: clock,
@@ -235,10 +262,11 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     touchInPlace,
     rests: (digest) => memory.rests(digest),
     seenResting(digest, stats) {
-      if (restMs(stats) > 0) memory.promised(digest, restMs(stats));
+      const moment = momentNow();
+      if (restAt(stats, moment.wall) > 0) notePromised(digest, stats, moment);
     },
     // The next look finds out for how long it is good.
-    stored: (digest) => memory.promised(digest, 0),
+    stored: (digest) => memory.promised(digest, 0, memory.now()),
     distrust: () => memory.forgetAll(),
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
+import { takeHex } from '../core/digest-bytes.ts';
 import { digestFunctions } from '../core/digest-function.ts';
 import { hashBytes, type PackedDigests } from '../core/packed-digests.ts';
 import { takenMemory } from './taken-memory.ts';
@@ -19,10 +20,12 @@ export interface LeaseMemory {
   renewPacked(digests: PackedDigests): { readonly unknown: readonly number[]; readonly renewed: number };
   /** Whether it need not be looked at now. Promises nothing. */
   rests(digest: Digest): boolean;
-  /** The blob is promised now; for so many milliseconds it need not be looked at again. */
-  promised(digest: Digest, restMs: number): void;
+  /** The time by which this is remembered. Milliseconds since some moment. */
+  now(): number;
+  /** The blob is promised, at that time; for so many milliseconds it need not be looked at again. */
+  promised(digest: Digest, restMs: number, now: number): void;
   /** The same for one of many. */
-  promisedPacked(digests: PackedDigests, index: number, restMs: number): void;
+  promisedPacked(digests: PackedDigests, index: number, restMs: number, now: number): void;
   /** The blob is not there. Whether that breaks a promise of this process. */
   isBroken(digest: Digest): boolean;
   isBrokenPacked(digests: PackedDigests, index: number): boolean;
@@ -51,6 +54,8 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
   const wanted = new Int32Array(hashWords);
   const wantedBytes = Buffer.from(wanted.buffer);
+  /** Read here: a call of Buffer's for each costs more than its digits. */
+  const wantedDigits = Buffer.alloc(2 * hashBytes);
   let forgotten = 0;
   let calls = 0;
 
@@ -58,8 +63,9 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   function setOf({ hash }: Digest): number {
     if (hash.length > 2 * hashBytes) sha256(hash).copy(wantedBytes);
     else {
-      const written = wantedBytes.write(hash, 'hex');
-      if (written < hashBytes) wantedBytes.fill(0, written);
+      for (let at = 0; at < hash.length; at++) wantedDigits[at] = hash.charCodeAt(at);
+      takeHex(wantedDigits, 0, wantedBytes, 0, hash.length / 2);
+      if (hash.length < 2 * hashBytes) wantedBytes.fill(0, hash.length / 2);
     }
     return setOfWord(wanted[0] ?? 0);
   }
@@ -104,6 +110,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     from: number,
     { sizeBytes, digestFunction }: Pick<Digest, 'sizeBytes' | 'digestFunction'>,
     restMs: number,
+    now: number,
   ): void {
     let numbersAt = at;
     if (numbersAt === -1) {
@@ -114,7 +121,6 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       numbers[numbersAt + sizeAt] = sizeBytes;
       numbers[numbersAt + functionAt] = functionIndex(digestFunction);
     }
-    const now = elapsed();
     numbers[numbersAt + promisedUntilAt] = now + leaseMs;
     numbers[numbersAt + restsUntilAt] = skips ? now + restMs : 0;
   }
@@ -163,14 +169,15 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       const at = slotIn(setOf(digest), digest);
       return at !== -1 && elapsed() < (numbers[at + restsUntilAt] ?? 0);
     },
-    promised(digest, restMs) {
+    now: elapsed,
+    promised(digest, restMs, now) {
       const at = slotIn(setOf(digest), digest);
-      promise(at, wanted, 0, digest, restMs);
+      promise(at, wanted, 0, digest, restMs, now);
     },
-    promisedPacked(digests, index, restMs) {
+    promisedPacked(digests, index, restMs, now) {
       const { hashes: words, sizes, digestFunction } = digests;
       const blob = { sizeBytes: sizes[index] ?? 0, digestFunction };
-      promise(slotOfRow(digests, index), words, index * hashWords, blob, restMs);
+      promise(slotOfRow(digests, index), words, index * hashWords, blob, restMs, now);
     },
     isBroken: (digest) => isPromised(slotIn(setOf(digest), digest)),
     isBrokenPacked: (digests, index) => isPromised(slotOfRow(digests, index)),

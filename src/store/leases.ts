@@ -55,3 +55,8 @@ export interface FoundBlobs {
   readonly asked: number;
   readonly missing: readonly number[];
 }
+
+/** When a file was touched or written last. ctime is set by the kernel or the file server: a wrong clock of ours cannot shorten a lease. */
+export function usedAtMs({ mtimeMs, ctimeMs }: Stats): number {
+  return Math.max(mtimeMs, ctimeMs);
+}

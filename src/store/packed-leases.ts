@@ -4,16 +4,25 @@ import { blobName, isEmptyBlob } from '../core/digest.ts';
 import { distinctRows } from '../core/distinct-rows.ts';
 import type { PackedDigests } from '../core/packed-digests.ts';
 import type { LeaseParts } from './file-time-leases.ts';
-import { type FoundBlobs, type Leases, lookupsAtOnce, manyLookups } from './leases.ts';
+import { type FoundBlobs, type Leases, lookupsAtOnce, manyLookups, usedAtMs } from './leases.ts';
 import { volumeError } from './volume-error.ts';
 
+/** One moment, by two clocks. */
+export interface Moment {
+  /** LeaseMemory.now() */
+  readonly remembered: number;
+  /** By the clock of the volume. */
+  readonly wall: number;
+}
+
 /** What it needs of the leases that it is a part of. */
-export interface LeasedSingly extends Pick<Leases, 'touchAll' | 'restMs'> {
+export interface LeasedSingly extends Pick<Leases, 'touchAll'> {
   /** By which the time is told that something takes. */
   readonly elapsed: Clock;
-  /** Whether a file is so young that its times promise it as they are. */
-  isYoung(stats: Stats): boolean;
-  /** Makes it young; undefined where it is gone. */
+  momentNow(): Moment;
+  /** For how long a file with these times need not be touched again, at that time by the clock of the volume. Milliseconds. */
+  restAt(stats: Stats, wall: number): number;
+  /** Sets the times of a file; undefined where it is gone. */
   renew(path: string, expectedSize: number): Promise<Stats | undefined>;
 }
 
@@ -22,7 +31,7 @@ export interface LeasedSingly extends Pick<Leases, 'touchAll' | 'restMs'> {
  * nearly all that anybody asks for. All others go the way of single ones.
  */
 export function packedLeases(
-  { calls, layout, graceMs, memory, seen }: LeaseParts,
+  { calls, layout, coalesceMs, graceMs, memory, seen }: LeaseParts,
   singly: LeasedSingly,
 ): Leases['leasePacked'] {
   async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
@@ -69,21 +78,25 @@ export function packedLeases(
     const absent: number[] = [];
     const old: number[] = [];
     const others: number[] = [];
-    const promise = (row: number, stats: Stats | undefined) => {
+    const promise = (row: number, stats: Stats | undefined, { wall, remembered }: Moment) => {
       if (stats === undefined || stats.size !== sizes[row] || wasWrong(digests, row, stats)) others.push(row);
-      else memory.promisedPacked(digests, row, singly.restMs(stats));
+      else memory.promisedPacked(digests, row, singly.restAt(stats, wall), remembered);
     };
-    await calls.statEach(
-      rows.length,
-      (at) => path(rows[at] ?? 0),
-      (at, stats) => {
-        const row = rows[at] ?? 0;
-        if (stats === undefined) absent.push(row);
-        else if (stats.size === sizes[row] && !singly.isYoung(stats)) old.push(row);
-        else promise(row, stats);
-      },
+    const found = await calls.statAll(rows.map(path));
+    // After all the looks: files seem older by it, not younger.
+    const moment = singly.momentNow();
+    for (let at = 0; at < rows.length; at++) {
+      const [row, stats] = [rows[at] ?? 0, found[at]];
+      if (stats === undefined) absent.push(row);
+      else if (stats.size === sizes[row] && moment.wall - usedAtMs(stats) >= coalesceMs) old.push(row);
+      else promise(row, stats, moment);
+    }
+    await Promise.all(
+      old.map(async (row) => {
+        const stats = await singly.renew(path(row), sizes[row] ?? 0);
+        promise(row, stats, singly.momentNow());
+      }),
     );
-    await Promise.all(old.map(async (row) => promise(row, await singly.renew(path(row), sizes[row] ?? 0))));
     // A file that was in the trash when we looked in its place has come there after our first look at the trash and
     // gone from there before our second one. No run rests so short: what we have not found is nowhere.
     const isNowhere =
@@ -94,11 +107,11 @@ export function packedLeases(
       return isKnown;
     });
     if (others.length === 0) return nowhere;
-    const found = await singly.touchAll(
+    const singles = await singly.touchAll(
       others.map((row) => digests.digest(row)),
       signal,
     );
-    return [...nowhere, ...others.filter((_, at) => found[at] === undefined)].sort((a, b) => a - b);
+    return [...nowhere, ...others.filter((_, at) => singles[at] === undefined)].sort((a, b) => a - b);
   }
 
   async function isTrashEmpty(): Promise<boolean> {

@@ -1,4 +1,3 @@
-import type { Stats } from 'node:fs';
 import { link, lstat, lutimes, readdir } from 'node:fs/promises';
 import { createNew, discard, openRegular, readFully, syncFolder, writeFully } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
@@ -9,13 +8,14 @@ import { errnoOf, isAbsent } from './volume-error.ts';
  * loop nor the probe that asks whether the process lives.
  */
 export function pooledFileCalls(): FileCalls {
+  async function stat(path: string) {
+    const stats = await unlessAbsent(lstat(path), undefined);
+    return stats?.isFile() === true ? stats : undefined;
+  }
+
   return {
     stat,
-
-    async statEach(count, path, take) {
-      const looks = Array.from({ length: count }, (_, index) => stat(path(index)));
-      for (const [index, stats] of (await Promise.all(looks)).entries()) take(index, stats);
-    },
+    statAll: (paths) => Promise.all(paths.map(stat)),
 
     async refresh(path, time) {
       try {
@@ -80,11 +80,6 @@ export function pooledFileCalls(): FileCalls {
     syncFolder,
     names: async (folder) => await unlessAbsent(readdir(folder), []),
   };
-}
-
-async function stat(path: string): Promise<Stats | undefined> {
-  const stats = await unlessAbsent(lstat(path), undefined);
-  return stats?.isFile() === true ? stats : undefined;
 }
 
 async function unlessAbsent<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {

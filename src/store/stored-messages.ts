@@ -26,18 +26,40 @@ export async function readMessage<M>(
   shape: Shape,
   name: string,
 ): Promise<StoredMessage<M>> {
+  const bytes = await readBounded(blobs, digest, shape, name);
+  return { message: messageIn(bytes, digest, type, name), bytes };
+}
+
+/** The bytes of such a blob, which may be something else still; rejects as readMessage() does. */
+export async function readBounded(
+  blobs: Pick<BlobStore, 'readWhole'>,
+  digest: Digest,
+  shape: Shape,
+  name: string,
+): Promise<Uint8Array> {
   if (digest.sizeBytes > treeBounds.directoryBytes) throw beyond(`a directory of ${digest.sizeBytes} bytes`);
   const bytes = await blobs.readWhole(digest);
-  try {
-    if (countEntries(bytes, shape, treeBounds.directoryEntries) > treeBounds.directoryEntries)
-      throw beyond(`a directory of more than ${treeBounds.directoryEntries} entries`);
+  const count = orNoMessage(digest, name, () => countEntries(bytes, shape, treeBounds.directoryEntries));
+  if (count > treeBounds.directoryEntries)
+    throw beyond(`a directory of more than ${treeBounds.directoryEntries} entries`);
+  return bytes;
+}
+
+/** The message that bytes are; throws 'invalid-argument' when they are none. */
+export function messageIn<M>(bytes: Uint8Array, digest: Digest, type: MessageType<M>, name: string): M {
+  return orNoMessage(digest, name, () => {
     const reader = new BinaryReader(bytes);
     const message = type.decode(reader);
     // The decoder stops at a zero byte where a field would begin, and calls what came before a message.
     if (reader.pos < bytes.length) throw new Error('the message ends before its bytes do');
-    return { message, bytes };
+    return message;
+  });
+}
+
+function orNoMessage<T>(digest: Digest, name: string, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
-    if (error instanceof CacheError) throw error;
     throw new CacheError('invalid-argument', `the blob ${digestText(digest)} is not a ${name} message`, {
       cause: error,
     });

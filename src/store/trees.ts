@@ -2,19 +2,23 @@ import type { Stats } from 'node:fs';
 import pMap from 'p-map';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
-import { type Digest, digestText, parseDigest } from '../core/digest.ts';
+import { type Digest, digestText } from '../core/digest.ts';
 import type { TreeSummary } from '../core/reference-store.ts';
 import type { TreeStore, VisitedDirectory } from '../core/tree-store.ts';
 import { Directory } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
+import { type DirectoryDigests, digestsIn, scannedDigests, subdirectoriesIn } from './directory-digests.ts';
 import { directoryShape } from './directory-entries.ts';
 import type { FoundBlob } from './durability.ts';
 import { fileIdentity } from './known-files.ts';
-import { readMessage } from './stored-messages.ts';
-import type { Leases } from './leases.ts';
+import { type SeenDigests, seenDigests } from './seen-digests.ts';
+import { messageIn, readBounded } from './stored-messages.ts';
+import { type Leases, usedAtMs } from './leases.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';
 import { beginTreeWalk, type TreeWalk } from './tree-walks.ts';
 
 const directoriesAtOnce = 8;
+/** What is told of files is taken in pieces: it lives so short that collecting it costs nearly nothing. */
+const lookupsAtOnce = 512;
 /** A level may be of any width: so much of it is held in memory as messages. */
 const heldDirectories = 64;
 const heldDirectoryBytes = 2 * 1024 * 1024;
@@ -39,6 +43,15 @@ export interface CheckedTree extends TreeSummary {
   readonly restMs: number;
 }
 
+type Subdirectories = Pick<DirectoryDigests, 'directories'>;
+type ReadDirectory<T> = (digest: Digest) => Promise<T>;
+
+interface Visited<T> {
+  readonly digest: Digest;
+  readonly stats: Stats;
+  readonly read: T;
+}
+
 /** Walks trees, level by level and without recursion: each distinct blob is looked at once. */
 export interface Trees extends TreeStore {
   /**
@@ -55,16 +68,26 @@ export function storedTrees(
   leases: Pick<Leases, 'touchAll' | 'restMs'>,
   goesOn = false,
 ): Trees {
-  async function readDirectory(digest: Digest): Promise<Directory> {
-    return (await readMessage(blobs, digest, Directory, directoryShape, 'Directory')).message;
+  const readDirectory = (digest: Digest) => readBounded(blobs, digest, directoryShape, 'Directory');
+  const directoryIn = (bytes: Uint8Array, digest: Digest) => messageIn(bytes, digest, Directory, 'Directory');
+
+  async function digestsOf(digest: Digest): Promise<DirectoryDigests> {
+    const bytes = await readDirectory(digest);
+    const scanned = scannedDigests(bufferOf(bytes), digest.digestFunction);
+    return scanned ?? digestsIn(directoryIn(bytes, digest), digest.digestFunction);
   }
 
-  /** The directory with its file, or undefined when either is not here as it should be. */
-  async function visit(digest: Digest): Promise<(VisitedDirectory & { stats: Stats }) | undefined> {
+  async function directoryOf(digest: Digest): Promise<Subdirectories & { directory: Directory }> {
+    const directory = directoryIn(await readDirectory(digest), digest);
+    return { directory, directories: subdirectoriesIn(directory, digest.digestFunction) };
+  }
+
+  /** What was read of the directory, with its file, or undefined when either is not here as it should be. */
+  async function visit<T>(digest: Digest, read: ReadDirectory<T>): Promise<Visited<T> | undefined> {
     const [stats] = await leases.touchAll([digest], undefined, true);
     if (stats === undefined) return undefined;
     try {
-      return { digest, stats, directory: await readDirectory(digest) };
+      return { digest, stats, read: await read(digest) };
     } catch (error) {
       if (error instanceof CacheError && error.kind === 'not-found') return undefined;
       throw error;
@@ -72,8 +95,13 @@ export function storedTrees(
   }
 
   /** Level by level, in groups that fit in memory; an element is undefined where a directory is missing. */
-  async function* visits(roots: readonly Digest[], walk: TreeWalk, signal: AbortSignal | undefined) {
-    const seen = new Set<string>();
+  async function* visits<T extends Subdirectories>(
+    roots: readonly Digest[],
+    read: ReadDirectory<T>,
+    walk: TreeWalk,
+    signal: AbortSignal | undefined,
+  ) {
+    const seen = seenDigests();
     let level = unseen(roots, seen);
     let directoryBytes = 0;
     for (let depth = 0; level.length > 0; depth++) {
@@ -85,13 +113,11 @@ export function storedTrees(
       for (const wanted of groups(level)) {
         signal?.throwIfAborted();
         await walk.expect(seen.size);
-        const visited = await pMap(wanted, visit, { concurrency: directoriesAtOnce });
-        for (const directory of visited) {
-          const digests = directory?.directory.directories.map(({ digest }) =>
-            parseDigest(digest, directory.digest.digestFunction, 'subdirectory'),
-          );
-          for (const digest of unseen(digests ?? [], seen)) next.push(digest);
-        }
+        const visited = await pMap(wanted, (digest) => visit(digest, read), {
+          concurrency: directoriesAtOnce,
+        });
+        for (const directory of visited)
+          for (const digest of unseen(directory?.read.directories ?? [], seen)) next.push(digest);
         if (seen.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} directories`);
         yield { wanted, visited };
       }
@@ -118,15 +144,15 @@ export function storedTrees(
     signal: AbortSignal | undefined,
     onFound: ((blob: FoundBlob) => void) | undefined,
   ): Promise<CheckedTree> {
-    const seenFiles = new Set<string>();
+    const seenFiles = seenDigests();
     const missing: Digest[] = [];
     let count = 0;
     let bytes = 0;
-    let restMs = Number.POSITIVE_INFINITY;
+    let oldest: Stats | undefined;
     const noteFound = (digest: Digest, stats: Stats) => {
       count++;
       bytes += digest.sizeBytes;
-      restMs = Math.min(restMs, leases.restMs(stats));
+      if (oldest === undefined || usedAtMs(stats) < usedAtMs(oldest)) oldest = stats;
       onFound?.({ digest, identity: fileIdentity(stats) });
     };
     const noteMissing = (digest: Digest) => {
@@ -135,40 +161,42 @@ export function storedTrees(
     const lookFor = async (digests: readonly Digest[]) => {
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
       await walk.expect(seenFiles.size);
-      for (const [index, stats] of (await leases.touchAll(digests, signal, true)).entries()) {
-        const digest = digests[index];
-        if (digest === undefined) continue;
-        if (stats === undefined) noteMissing(digest);
-        else noteFound(digest, stats);
+      for (let start = 0; start < digests.length; start += lookupsAtOnce) {
+        const piece = digests.slice(start, start + lookupsAtOnce);
+        const found = await leases.touchAll(piece, signal, true);
+        for (const [index, digest] of piece.entries()) {
+          const stats = found[index];
+          if (stats === undefined) noteMissing(digest);
+          else noteFound(digest, stats);
+        }
       }
     };
     await lookFor(unseen(reach.blobs, seenFiles));
-    for await (const { wanted, visited } of visits(reach.directories, walk, signal)) {
+    for await (const { wanted, visited } of visits(reach.directories, digestsOf, walk, signal)) {
       const found: Digest[] = [];
       for (const [index, directory] of visited.entries()) {
         if (directory === undefined) wanted.slice(index, index + 1).forEach(noteMissing);
         else {
           noteFound(directory.digest, directory.stats);
-          const files = directory.directory.files.map(({ digest }) =>
-            parseDigest(digest, directory.digest.digestFunction, 'file'),
-          );
-          for (const digest of unseen(files, seenFiles)) found.push(digest);
+          for (const digest of unseen(directory.read.files, seenFiles)) found.push(digest);
         }
       }
       await lookFor(found);
       if (missing.length >= missingReported && !goesOn) break;
     }
+    const restMs = oldest === undefined ? Number.POSITIVE_INFINITY : leases.restMs(oldest);
     return { missing, blobs: count, bytes, restMs };
   }
 
   async function* directories(root: Digest, signal?: AbortSignal): AsyncGenerator<VisitedDirectory> {
     const walk = await beginTreeWalk('of-client', signal);
     try {
-      for await (const { wanted, visited } of visits([root], walk, signal)) {
+      for await (const { wanted, visited } of visits([root], directoryOf, walk, signal)) {
         if (wanted[0] === root && visited[0] === undefined) {
           throw new CacheError('not-found', `the root directory ${digestText(root)} is not here`);
         }
-        for (const directory of visited) if (directory !== undefined) yield directory;
+        for (const found of visited)
+          if (found !== undefined) yield { digest: found.digest, directory: found.read.directory };
       }
     } finally {
       walk.end();
@@ -197,11 +225,10 @@ function* groups(level: readonly Digest[]): Generator<Digest[]> {
   if (group.length > 0) yield group;
 }
 
-function unseen(digests: readonly Digest[], seen: Set<string>): Digest[] {
-  return digests.filter((digest) => {
-    const text = digestText(digest);
-    if (seen.has(text)) return false;
-    seen.add(text);
-    return true;
-  });
+function unseen(digests: readonly Digest[], seen: SeenDigests): readonly Digest[] {
+  return digests.filter((digest) => seen.add(digest));
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

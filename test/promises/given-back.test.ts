@@ -246,6 +246,10 @@ async function withVolume(
             beforeStat();
             return calls.stat(path);
           },
+          statAll(paths) {
+            paths.forEach(() => beforeStat());
+            return calls.statAll(paths);
+          },
         },
         layout,
         coalesceMs: minute,

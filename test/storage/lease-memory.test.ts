@@ -45,7 +45,7 @@ describe('the memory of leases', () => {
     let now = 0;
     const memory = leaseMemory(1000, () => now, true);
     assert.equal(renews(memory, digest(1)), false);
-    memory.promised(digest(1), 100);
+    memory.promised(digest(1), 100, memory.now());
     now = 99;
     assert.equal(renews(memory, digest(1)), true);
     assert.equal(renews(memory, digest(1, 11)), false, 'another size');
@@ -57,7 +57,7 @@ describe('the memory of leases', () => {
   test('knows for a lease after the last promise that it would be broken', () => {
     let now = 0;
     const memory = leaseMemory(1000, () => now, true);
-    memory.promised(digest(1), 100);
+    memory.promised(digest(1), 100, memory.now());
     now = 50;
     renews(memory, digest(1));
     now = 1049;
@@ -69,7 +69,7 @@ describe('the memory of leases', () => {
 
   test('counts once what is mentioned several times, and again with the next call', () => {
     const memory = leaseMemory(1000, () => 0, true);
-    for (const seed of [1, 2]) memory.promised(digest(seed), 100);
+    for (const seed of [1, 2]) memory.promised(digest(seed), 100, memory.now());
     const asked = packedOf([digest(1), digest(3), digest(1), digest(2), digest(3), digest(1)]);
     for (let call = 0; call < 3000; call++)
       assert.deepEqual(memory.renewPacked(asked), { unknown: [1, 4], renewed: 2 });
@@ -78,7 +78,7 @@ describe('the memory of leases', () => {
   test('forgets everything at once', () => {
     const memory = leaseMemory(1000, () => 0, true);
     const before = memory.generation();
-    for (let seed = 0; seed < 100; seed++) memory.promised(digest(seed), 100);
+    for (let seed = 0; seed < 100; seed++) memory.promised(digest(seed), 100, memory.now());
     memory.forgetAll();
     for (let seed = 0; seed < 100; seed++) {
       assert.equal(renews(memory, digest(seed)), false);
@@ -89,7 +89,7 @@ describe('the memory of leases', () => {
 
   test('holds many blobs and mixes none of them up, whatever it has to let go', () => {
     const memory = leaseMemory(1000, () => 0, true);
-    for (let seed = 0; seed < 300_000; seed++) memory.promised(digest(seed), 100);
+    for (let seed = 0; seed < 300_000; seed++) memory.promised(digest(seed), 100, memory.now());
     let held = 0;
     for (let seed = 0; seed < 300_000; seed++) if (renews(memory, digest(seed))) held++;
     assert.ok(held > 150_000, `${held} are held`);
@@ -103,7 +103,7 @@ describe('the memory of leases', () => {
       const hash = createHash('sha512').update(name).digest('hex').slice(0, length);
       const digestFunction = name as keyof typeof lengths;
       const promised = digestOf(hash, 10, digestFunction);
-      memory.promised(promised, 100);
+      memory.promised(promised, 100, memory.now());
       // What was asked for before leaves nothing behind, where hashes are shorter.
       assert.equal(memory.isBroken(digestOf('f'.repeat(64), 10)), false);
       assert.equal(memory.isBroken(promised), true);
@@ -120,7 +120,7 @@ describe('the memory of leases', () => {
 
   test('where it may not renew promises, still knows which are broken', () => {
     const memory = leaseMemory(1000, () => 0, false);
-    memory.promised(digest(1), 100);
+    memory.promised(digest(1), 100, memory.now());
     assert.equal(renews(memory, digest(1)), false);
     assert.equal(memory.isBroken(digest(1)), true);
   });
