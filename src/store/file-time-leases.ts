@@ -88,8 +88,12 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
         found.push(...(await lookUp(digests.slice(start, start + lookupsAtOnce), youngMs)));
       }
       const moment = momentNow();
-      for (const [index, digest] of digests.entries())
-        found[index] = promisedBy(digest, found[index], moment);
+      // Pairs of entries() are objects until all of this is compiled.
+      for (let index = 0; index < digests.length; index++) {
+        const digest = digests[index];
+        if (digest !== undefined) found[index] = promisedBy(digest, found[index], moment);
+      }
+      if (!found.includes(undefined)) return found;
       for (const [index, digest] of digests.entries())
         if (found[index] === undefined && memory.isBroken(digest)) await notFound(digest);
     } catch (error) {

@@ -164,8 +164,11 @@ export function storedTrees(
       for (let start = 0; start < digests.length; start += lookupsAtOnce) {
         const piece = digests.slice(start, start + lookupsAtOnce);
         const found = await leases.touchAll(piece, signal, true);
-        for (const [index, digest] of piece.entries()) {
+        // Pairs of entries() are objects until all of this is compiled.
+        for (let index = 0; index < piece.length; index++) {
+          const digest = piece[index];
           const stats = found[index];
+          if (digest === undefined) continue;
           if (stats === undefined) noteMissing(digest);
           else noteFound(digest, stats);
         }
