@@ -21,6 +21,8 @@ const restFactor = 20;
 const passesPerAge = 4;
 const shortestPauseMs = 1000;
 const longestPauseMs = 3_600_000;
+/** After a start: what clients ask for then is looked up in code that is not compiled yet, and nothing is due before it was seen twice. */
+const longestFirstRestMs = 10_000;
 const waitMs = 1000;
 
 /** Begins to look through all records again and again, for those that lead to something which is not here. */
@@ -29,7 +31,7 @@ export function startRecordTidying(parts: RecordTidyingParts): Repeating {
   const pauseMs = Math.max(shortestPauseMs, Math.min(longestPauseMs, ages.evictAgeMs / passesPerAge));
   let lastFailure = '';
   let anew = true;
-  let pausedUntil = 0;
+  let pausedUntil = performance.now() + Math.min(pauseMs, longestFirstRestMs);
 
   async function work(signal: AbortSignal): Promise<number> {
     if (!mayWork() || lostLeasesMs(volume, ages) > 0) {
