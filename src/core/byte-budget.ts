@@ -94,15 +94,13 @@ export function byteBudget({ total, share, lanes }: BudgetSize): ByteBudget {
         bytes,
         grant(undo) {
           giveBack = undo;
+          taken.granted = true;
           onGranted();
         },
       };
-      waiting.set(owner, (waiting.get(owner) ?? new Set<Waiter>()).add(waiter));
-      serve();
-      return {
-        get granted() {
-          return giveBack !== undefined;
-        },
+      // No getter: see ContextOfCall in rpc/call-context.ts.
+      const taken = {
+        granted: false,
         release() {
           if (released) return;
           released = true;
@@ -111,6 +109,9 @@ export function byteBudget({ total, share, lanes }: BudgetSize): ByteBudget {
           serve();
         },
       };
+      waiting.set(owner, (waiting.get(owner) ?? new Set<Waiter>()).add(waiter));
+      serve();
+      return taken;
     },
   };
 }

@@ -12,13 +12,28 @@ export interface CallContext {
 
 /** Throws what callerOf() does. */
 export function callContext(call: ServerCall, rules: CallerRules): CallContext {
-  const caller = callerOf(call, rules);
-  return {
-    caller,
-    // Made when it is asked for: most calls are answered without a look at it.
-    get signal() {
-      return call.signal;
-    },
-    abortOnTerminate: () => call.endAtDrain(),
-  };
+  return new ContextOfCall(call, callerOf(call, rules));
+}
+
+/**
+ * A class, since a literal with a getter has a hidden class of its own each time. Those are thrown away late, and each would keep all that
+ * its call had until then.
+ */
+class ContextOfCall implements CallContext {
+  readonly caller: Caller;
+  readonly #call: ServerCall;
+
+  constructor(call: ServerCall, caller: Caller) {
+    this.#call = call;
+    this.caller = caller;
+  }
+
+  /** Made when it is asked for: most calls are answered without a look at it. */
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+
+  abortOnTerminate(): void {
+    this.#call.endAtDrain();
+  }
 }
