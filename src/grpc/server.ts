@@ -9,6 +9,7 @@ import type { ServerStream } from '../http2/server-stream.ts';
 import type { CallBounds } from './call-bounds.ts';
 import { type CallStatus, sendOnlyStatus } from './call-status.ts';
 import { boundConnections } from './connection-bounds.ts';
+import { mostConnections } from './limits.ts';
 import { limitLife } from './connection-life.ts';
 import { type CallHooks, ServerCall } from './server-call.ts';
 import type { Method } from './service.ts';
@@ -109,7 +110,7 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
     async listen(address) {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(listenOptions(address), () => {
+        server.listen({ ...listenOptions(address), backlog: mostConnections }, () => {
           server.off('error', reject);
           resolve();
         });
