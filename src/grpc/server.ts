@@ -3,6 +3,7 @@ import { createServer as createTlsServer, DEFAULT_CIPHERS } from 'node:tls';
 import { Status } from 'nice-grpc-common';
 import type { Cut } from '../core/observer.ts';
 import { Connection } from '../http2/connection.ts';
+import { endOfTurn } from '../http2/end-of-turn.ts';
 import { headerBlock } from '../http2/header-encoder.ts';
 import { maxHeaderListSize } from '../http2/limits.ts';
 import type { ServerStream } from '../http2/server-stream.ts';
@@ -52,6 +53,7 @@ export function grpcServer<Context>(options: GrpcServerOptions<Context>): GrpcSe
   const server = tls === undefined ? createServer({ noDelay: true }) : tlsServer(tls);
   const hasBegun = boundConnections(server, options);
   server.on('connection', (socket: Socket) => {
+    endOfTurn.connectionCame();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { endOfTurn } from './end-of-turn.ts';
 import { maxWaitingOutput, outputAtOnce } from './limits.ts';
 import {
   defaultMaxFrameSize,
@@ -143,7 +144,7 @@ export class Output {
     this.#bytes += piece.length;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(this.#write);
+    endOfTurn.add(this.#write);
   }
 
   #flush(): void {
