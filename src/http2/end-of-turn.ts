@@ -19,6 +19,12 @@ export class EndOfTurn {
   /** Not before that may answers wait again: at least half of the time belongs to them. */
   #notBefore = 0;
   readonly #look = () => this.#end();
+  readonly #now: () => number;
+
+  /** `now`: milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** A connection is new. */
   connectionCame(): void {
@@ -35,7 +41,7 @@ export class EndOfTurn {
     const isBurst = this.#came && this.#cameBefore;
     this.#cameBefore = this.#came;
     this.#came = false;
-    const now = performance.now();
+    const now = this.#now();
     if (isBurst && now >= this.#notBefore) {
       this.#waitingSince ??= now;
       if (now - this.#waitingSince < mostMs) {
@@ -52,4 +58,4 @@ export class EndOfTurn {
 }
 
 /** Of the event loop of this process. */
-export const endOfTurn = new EndOfTurn();
+export const endOfTurn = new EndOfTurn(() => performance.now());

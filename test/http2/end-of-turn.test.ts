@@ -1,49 +1,62 @@
 // When answers go out that were made in a turn of the event loop.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { describe, test, type TestContext } from 'node:test';
 import { EndOfTurn } from '../../src/http2/end-of-turn.ts';
 
-/** Has a connection come in each turn for so long, and an answer be made in each; when answers went out, in milliseconds from the start. */
-async function burst(endOfTurn: EndOfTurn, ms: number): Promise<number[]> {
-  const begun = performance.now();
-  const went: number[] = [];
-  while (performance.now() - begun < ms) {
+/** One whose turns take a millisecond each, with a clock and timers that go on when they are told. */
+function begun(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  let now = 1000;
+  const endOfTurn = new EndOfTurn(() => now);
+  return {
+    endOfTurn,
+    turn: () => {
+      now++;
+      t.mock.timers.tick(1);
+    },
+  };
+}
+
+/** Has a connection come in each of so many turns, and an answer be made; the turns in which some went out. */
+function burst(t: TestContext, turns: number): Set<number> {
+  const { endOfTurn, turn } = begun(t);
+  const went = new Set<number>();
+  let now = 0;
+  for (let each = 0; each < turns; each++) {
     endOfTurn.connectionCame();
-    endOfTurn.add(() => went.push(performance.now() - begun));
-    await turn();
+    endOfTurn.add(() => went.add(now));
+    now = each;
+    turn();
   }
   return went;
 }
 
 void describe('Answers', () => {
-  test('go out at the end of the turn, all of them', async () => {
-    const endOfTurn = new EndOfTurn();
+  test('go out at the end of the turn, all of them', (t) => {
+    const { endOfTurn, turn } = begun(t);
     const went: number[] = [];
     for (const each of [1, 2, 3]) endOfTurn.add(() => went.push(each));
     assert.deepEqual(went, []);
-    await turn();
+    turn();
     assert.deepEqual(went, [1, 2, 3]);
   });
 
-  test('do not wait for one connection', async () => {
-    const endOfTurn = new EndOfTurn();
+  test('do not wait for one connection', (t) => {
+    const { endOfTurn, turn } = begun(t);
     let went = 0;
     endOfTurn.connectionCame();
     endOfTurn.add(() => went++);
-    await turn();
+    turn();
     assert.equal(went, 1);
   });
 
-  test('wait while connections come turn after turn', async () => {
-    const went = await burst(new EndOfTurn(), 40);
-    assert.ok(went.length <= 2, `${went.length} answers went out`);
+  test('wait while connections come turn after turn', (t) => {
+    const went = burst(t, 40);
+    assert.ok(went.size <= 2, `some went out in ${went.size} turns`);
   });
 
-  test('have half of the time, however many come', async () => {
-    const went = await burst(new EndOfTurn(), 400);
-    // In pieces of ten milliseconds, those in which some went out.
-    const pieces = new Set(went.map((at) => Math.floor(at / 10))).size;
-    assert.ok(pieces >= 10 && pieces <= 30, `some went out in ${pieces} of 40 pieces`);
+  test('have half of the time, however many come', (t) => {
+    const { size } = burst(t, 400);
+    assert.ok(size >= 150 && size <= 250, `some went out in ${size} of 400 turns`);
   });
 });
