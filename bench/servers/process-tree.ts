@@ -41,16 +41,24 @@ export function usageOf(root: number): Usage {
  * it is for the moment before this process ends itself.
  */
 export function endProcesses(root: number): void {
-  const pids = root > 0 ? processTree(root).filter((pid) => runs(pid)) : [];
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended by itself.
-    }
+  const pids: number[] = [];
+  // One that is stopped starts no other, which nobody would know of once its parent has ended.
+  for (let found = root > 0 ? [root] : []; found.length > 0;) {
+    for (const pid of found) signal(pid, 'SIGSTOP');
+    pids.push(...found);
+    found = processTree(root).filter((pid) => runs(pid) && !pids.includes(pid));
   }
+  for (const pid of pids) signal(pid, 'SIGKILL');
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (let tries = 0; tries < 500 && pids.some(runs); tries++) Atomics.wait(pause, 0, 0, 10);
+}
+
+function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** One that has ended is a zombie until its parent has asked how. */
