@@ -102,12 +102,14 @@ export async function measuredSpace(
 
   async function madeRoom(lackingBytes: number): Promise<RoomMade> {
     const made = await makeRoom(lackingBytes);
-    if (made === true && quotaBytes !== undefined)
-      await Promise.race([
-        measureUsed().catch(() => {}),
-        sleep(measurePatienceMs, undefined, { ref: false }),
-      ]);
+    if (made === true) await measuredAnew();
     return made;
+  }
+
+  /** What was being measured when something was removed has counted it still. */
+  async function measuredAnew(): Promise<void> {
+    if (quotaBytes === undefined) return;
+    await Promise.race([measureUsed().catch(() => {}), sleep(measurePatienceMs, undefined, { ref: false })]);
   }
 
   function refuse({ sentence, lackingBytes }: Shortage, ahead: number, made: RoomMade | undefined): never {
@@ -135,6 +137,7 @@ export async function measuredSpace(
     if (files === 0) return false;
     used.shifted({ transit: -bytes });
     freed(bytes, performance.now() - begun);
+    await measuredAnew();
     return true;
   }
 

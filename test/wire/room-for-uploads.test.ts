@@ -161,7 +161,10 @@ void describe('what is kept of an upload that stopped', () => {
       for (const left of [2, 1, 0]) {
         await store(2.5, 36.5);
         const names = await keptUploads(weir);
-        assert.ok(names.length === left && names.every((name) => kept.includes(name)), names.join());
+        assert.ok(
+          names.length === left && names.every((name) => kept.includes(name)),
+          `${names.length} are left`,
+        );
         await store(1.5, 38);
       }
       assert.equal((await failure(upload(clients, randomBlob(3 * mebibyte)))).status, 'RESOURCE_EXHAUSTED');
