@@ -138,14 +138,15 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     const found = await calls.statAll(paths);
     // By one look at the clock after all those at files, which seem older by it rather than younger.
     const now = clock();
-    const isAnswer = (index: number, stats: Stats | undefined, time = clock()) =>
-      stats === undefined || stats.size !== digests[index]?.sizeBytes || time - usedAtMs(stats) < youngMs;
     const due: number[] = [];
-    for (let index = 0; index < found.length; index++)
-      if (!isAnswer(index, found[index], now)) due.push(index);
+    for (let index = 0; index < found.length; index++) {
+      const stats = found[index];
+      if (stats === undefined || stats.size !== digests[index]?.sizeBytes) continue;
+      if (now - usedAtMs(stats) >= youngMs) due.push(index);
+    }
     if (due.length === 0) return found;
     const renewed = await Promise.all(
-      due.map((index) => renew(paths[index] ?? '', (stats) => isAnswer(index, stats))),
+      due.map((index) => renew(paths[index] ?? '', answers(digests[index]?.sizeBytes, youngMs))),
     );
     for (const [at, index] of due.entries()) found[index] = renewed[at];
     return found;

@@ -12,13 +12,11 @@ import type { FoundBlob } from './durability.ts';
 import { fileIdentity } from './known-files.ts';
 import { type SeenDigests, seenDigests } from './seen-digests.ts';
 import { messageIn, readBounded } from './stored-messages.ts';
-import { type Leases, usedAtMs } from './leases.ts';
+import { type Leases, lookupsAtOnce, usedAtMs } from './leases.ts';
 import { beyond, treeBounds } from './tree-bounds.ts';
 import { beginTreeWalk, type TreeWalk } from './tree-walks.ts';
 
 const directoriesAtOnce = 8;
-/** What is told of files is taken in pieces: it lives so short that collecting it costs nearly nothing. */
-const lookupsAtOnce = 512;
 /** A level may be of any width: so much of it is held in memory as messages. */
 const heldDirectories = 64;
 const heldDirectoryBytes = 2 * 1024 * 1024;
@@ -161,6 +159,7 @@ export function storedTrees(
     const lookFor = async (digests: readonly Digest[]) => {
       if (seenFiles.size > treeBounds.blobs) throw beyond(`more than ${treeBounds.blobs} files`);
       await walk.expect(seenFiles.size);
+      // What is told of files lives so short in pieces that collecting it costs nearly nothing.
       for (let start = 0; start < digests.length; start += lookupsAtOnce) {
         const piece = digests.slice(start, start + lookupsAtOnce);
         const found = await leases.touchAll(piece, signal, true);
