@@ -84,7 +84,7 @@ async function measureAll(kinds: ServerKind[], absent: WorkResult['absent']): Pr
     const whole = { ...result, absent: [...absent, ...result.absent] };
     results.push(whole);
     // Who interrupts a long run keeps what it has measured.
-    if (options.save) await saveResults([whole]);
+    if (options.save) await saveResults([whole], options.again ? 'second' : 'first');
   }
   return results;
 }

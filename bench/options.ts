@@ -8,6 +8,7 @@ export interface Options {
   seconds: number;
   json: boolean;
   save: boolean;
+  again: boolean;
   profile: boolean;
 }
 
@@ -40,11 +41,16 @@ export function readOptions(args: readonly string[], works: string[], peers: str
       'write what was measured into docs/benchmarks.md, in the place of earlier figures of the same work',
     )
     .option(
+      '--again',
+      'with --save: keep it as a second run, and show beside the first how far the two differ',
+    )
+    .option(
       '--profile',
       'compare nothing: draw where the time of Weir goes, as docs/benchmarks/flame-NAME.svg for each work',
     )
     .parse([...args], { from: 'user' });
   const given = command.opts<Partial<Options> & { quick?: boolean }>();
+  if (given.again === true && given.save !== true) command.error('error: --again goes with --save');
   const pace = given.quick === true ? quick : thorough;
   return {
     work: given.work?.length ? given.work : works,
@@ -53,6 +59,7 @@ export function readOptions(args: readonly string[], works: string[], peers: str
     seconds: given.seconds ?? pace.seconds,
     json: given.json === true,
     save: given.save === true,
+    again: given.again === true,
     profile: given.profile === true,
   };
 }

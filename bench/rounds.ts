@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Contestant, contestantOf, resultOf, runRound } from './contestant.ts';
 import { busySeconds, machine } from './machine.ts';
-import { allServers, type WorkResult } from './results.ts';
+import { allServers, type Round, type ServerResult, type WorkResult } from './results.ts';
 import { usageOf } from './servers/process-tree.ts';
 import type { ServerKind } from './servers/server-kind.ts';
 import { tlsPair } from './servers/tls-pair.ts';
-import type { Say, Work } from './works/work.ts';
+import type { Bound, Say, Work } from './works/work.ts';
 
 /** How long and how often. */
 export interface Pace {
@@ -29,6 +29,7 @@ export async function measure(
   if (fault !== undefined) return notMeasured(work, fault);
   const folder = await mkdtemp(join(parent, `${work.name}-`));
   const absent: WorkResult['absent'] = [];
+  const bounding: Round[] = [];
   const contestants = new Set<Contestant>();
   const goOnWithout = ({ name }: ServerKind, error: unknown): void => {
     if (name === 'weir') throw error;
@@ -69,11 +70,16 @@ export async function measure(
         say(`round ${round} of ${pace.rounds}: ${contestant.server.kind.name}`);
         await runRound(work, contestant);
       });
+      if (work.bound !== undefined) {
+        say(`round ${round} of ${pace.rounds}: ${work.bound.name}`);
+        bounding.push(await work.bound.measure());
+      }
     }
     const otherCores = (secondsOfOthers() - before.byOthers) / ((performance.now() - before.time) / 1000);
     say('looking whether all is still right');
     await inTurn(({ prepared }) => prepared.check());
     const servers = [...contestants].map(resultOf);
+    if (work.bound !== undefined) servers.push(boundResult(work.bound, bounding));
     return { work: work.name, date: today(), machine: machine(), otherCores, servers, absent };
   } finally {
     say('cleaning up');
@@ -85,6 +91,11 @@ export async function measure(
 async function leave({ server, prepared }: Contestant): Promise<void> {
   await prepared.end?.();
   await server.stop();
+}
+
+/** It has no version, and no memory worth a figure. */
+function boundResult({ name }: Bound, rounds: Round[]): ServerResult {
+  return { server: name, version: '', rounds, peakBytes: 0 };
 }
 
 /** Of a work that this machine cannot do. */

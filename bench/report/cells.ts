@@ -1,8 +1,14 @@
 // How figures and tables are written.
+import type { Spread } from '../statistics.ts';
 
 /** Three digits that count: more would say more than was measured. */
 export function digits(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString('en', { maximumSignificantDigits: 3 });
+}
+
+/** The median, with the lowest and the highest. */
+export function spread({ median, min, max }: Spread): string {
+  return `${digits(median)} (${digits(min)}–${digits(max)})`;
 }
 
 export function seconds(value: number): string {

@@ -16,6 +16,8 @@ export interface Comparison {
   throughput: [number, number];
   /** Seconds a unit. */
   cpu: [number, number];
+  /** Whether we want Weir's `cpu` not to be above the peer's. */
+  mayNotTakeMore: boolean;
   /** Bytes. */
   peak: [number, number];
 }
@@ -29,15 +31,18 @@ export function workOf(result: WorkResult): Work | undefined {
 export function comparisons(result: WorkResult): Comparison[] {
   const [weir, ...peers] = result.servers;
   if (weir === undefined) return [];
-  const goals = workOf(result)?.goals ?? {};
-  const fastest = fastestOf(peers);
+  const { goals = {}, bound } = workOf(result) ?? {};
+  const servers = peers.filter(({ server }) => server !== bound?.name);
+  const fastest = fastestOf(servers);
   const goalFastest = goals.fastestOf
-    ? fastestOf(peers.filter(({ server }) => goals.fastestOf?.includes(server)))
+    ? fastestOf(servers.filter(({ server }) => goals.fastestOf?.includes(server)))
     : fastest;
   return peers.map((peer) => {
+    const isReference = peer.server === 'bst-artifact-server';
     const wanted = [
-      peer.server === 'bst-artifact-server' ? goals.reference : undefined,
+      isReference ? goals.reference : undefined,
       peer === goalFastest ? goals.fastest : undefined,
+      peer.server === bound?.name ? bound.goal : undefined,
     ].filter((goal) => goal !== undefined);
     return {
       peer: peer.server,
@@ -46,6 +51,7 @@ export function comparisons(result: WorkResult): Comparison[] {
       goal: wanted.length > 0 ? Math.max(...wanted) : undefined,
       throughput: [medianOf(weir), medianOf(peer)],
       cpu: [cpuPerUnit(weir), cpuPerUnit(peer)],
+      mayNotTakeMore: goals.leastCpu === true && (isReference || peer === goalFastest),
       peak: [weir.peakBytes, peer.peakBytes],
     };
   });

@@ -9,6 +9,7 @@ import { peers } from '../servers/server-kinds.ts';
 import { weir } from '../servers/weir.ts';
 import { allWorks } from '../works/all-works.ts';
 import { ratioChart } from './chart.ts';
+import { repeats } from './repeats.ts';
 import { tables } from './table.ts';
 
 const begin = '<!-- figures: written by npm run bench -- --save -->';
@@ -16,23 +17,39 @@ const end = '<!-- end of figures -->';
 
 const docs = join(import.meta.dirname, '..', '..', 'docs');
 
-/** Puts results in the place of earlier ones of the same work, and writes the page and its picture anew. */
-export async function saveResults(fresh: readonly WorkResult[], folder = docs): Promise<void> {
-  const kept = join(folder, 'benchmarks', 'rounds.json');
+/** A run that is kept: the first is what the page is about, the second says how far two differ. */
+export type Run = keyof typeof keptIn;
+
+const keptIn = { first: 'rounds.json', second: 'rounds-again.json' } as const;
+const style = { printWidth: 110, singleQuote: true, trailingComma: 'all' } as const;
+
+/** Puts results in the place of earlier ones of the same work and run, and writes the page and its picture anew. */
+export async function saveResults(fresh: readonly WorkResult[], run: Run, folder = docs): Promise<void> {
   const page = join(folder, 'benchmarks.md');
   await mkdir(join(folder, 'benchmarks'), { recursive: true });
-  const before = existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as WorkResult[]) : [];
-  const results = allWorks.flatMap(({ name }) => {
-    const isOfWork = ({ work }: WorkResult) => work === name;
+  const results = withFresh(fresh, kept(folder, run));
+  await writeFile(pathOf(folder, run), await format(JSON.stringify(results), { ...style, parser: 'json' }));
+  const first = kept(folder, 'first');
+  await writeFile(join(folder, 'benchmarks', 'ratios.svg'), ratioChart(first));
+  const text = replaceBetween(readFileSync(page, 'utf8'), figures(first, kept(folder, 'second')));
+  await writeFile(page, await format(text, { ...style, parser: 'markdown' }));
+}
+
+function pathOf(folder: string, run: Run): string {
+  return join(folder, 'benchmarks', keptIn[run]);
+}
+
+function kept(folder: string, run: Run): WorkResult[] {
+  const path = pathOf(folder, run);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as WorkResult[]) : [];
+}
+
+function withFresh(fresh: readonly WorkResult[], before: readonly WorkResult[]): WorkResult[] {
+  return allWorks.flatMap(({ name }) => {
+    const candidates = [...fresh, ...before].filter(({ work }) => work === name);
     // What could be measured earlier is not lost where it cannot be now.
-    const candidates = [...fresh, ...before].filter(isOfWork);
     return candidates.find(({ servers }) => servers.length > 0) ?? candidates.slice(0, 1);
   });
-  const style = { printWidth: 110, singleQuote: true, trailingComma: 'all' } as const;
-  await writeFile(kept, await format(JSON.stringify(results), { ...style, parser: 'json' }));
-  await writeFile(join(folder, 'benchmarks', 'ratios.svg'), ratioChart(results));
-  const text = replaceBetween(readFileSync(page, 'utf8'), figures(results));
-  await writeFile(page, await format(text, { ...style, parser: 'markdown' }));
 }
 
 function replaceBetween(text: string, figures: string): string {
@@ -41,10 +58,11 @@ function replaceBetween(text: string, figures: string): string {
   return `${text.slice(0, from)}${begin}\n\n${figures}\n\n${text.slice(to)}`;
 }
 
-function figures(results: readonly WorkResult[]): string {
+function figures(results: readonly WorkResult[], again: readonly WorkResult[]): string {
   return [
     '![Ratios of throughput, on a logarithmic scale](benchmarks/ratios.svg)',
     tables(results),
+    repeats(results, again),
     '### Who took part',
     participants(results),
     absences(results),

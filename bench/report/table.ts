@@ -1,7 +1,6 @@
 import { allServers, cpuPerUnit, type WorkResult } from '../results.ts';
-import type { Spread } from '../statistics.ts';
 import type { Work } from '../works/work.ts';
-import { digits, markdownTable, megabytes, seconds, verdict } from './cells.ts';
+import { digits, markdownTable, megabytes, seconds, spread, verdict } from './cells.ts';
 import { type Comparison, comparisons, medianOf, workOf } from './comparison.ts';
 import { seriesTables } from './series.ts';
 
@@ -50,14 +49,13 @@ function cells(
     spread(each.ratio),
     each.goal === undefined ? '' : verdict(`${each.goal}`, each.ratio.median >= each.goal),
     ...throughput.map((value) => rate(value, unit)),
-    ...cpu.map(seconds),
+    each.mayNotTakeMore && cpu[0] > cpu[1]
+      ? `${seconds(cpu[0])}, more than the peer's: **missed**`
+      : seconds(cpu[0]),
+    seconds(cpu[1]),
     memory(peak[0]),
-    megabytes(peak[1]),
+    peak[1] > 0 ? megabytes(peak[1]) : '',
   ];
-}
-
-function spread({ median, min, max }: Spread): string {
-  return `${digits(median)} (${digits(min)}–${digits(max)})`;
 }
 
 /** Of a run the time that it takes. */

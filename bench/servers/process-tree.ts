@@ -4,7 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface Usage {
   /** Seconds of all cores together, in the program and in the kernel for it. */
   cpuSeconds: number;
-  /** The most memory that was in RAM; of several processes, their peaks added up. Bytes. */
+  /**
+   * The most memory that was in RAM; of several processes, their peaks added up, and pages of files, which they share,
+   * counted once. Bytes.
+   */
   peakBytes: number;
 }
 
@@ -27,12 +30,16 @@ function processTree(root: number): number[] {
 /** Of a process and all that descend from it, those that have ended included. */
 export function usageOf(root: number): Usage {
   const usage = { cpuSeconds: 0, peakBytes: 0 };
+  let filePages = 0;
   for (const pid of processTree(root)) {
     // utime, stime, and the two of children that have ended: fields 14 to 17, of which the first two are cut off.
     const ticks = (statOf(pid) ?? []).slice(11, 15).map(Number);
     usage.cpuSeconds += ticks.reduce((sum, each) => sum + each, 0) / ticksPerSecond;
-    usage.peakBytes += peakOf(pid);
+    const { peak, ofFiles } = memoryOf(pid);
+    usage.peakBytes += peak - ofFiles;
+    filePages = Math.max(filePages, ofFiles);
   }
+  usage.peakBytes += filePages;
   return usage;
 }
 
@@ -73,8 +80,12 @@ function statOf(pid: number): string[] | undefined {
   return text === '' ? undefined : text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-function peakOf(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+/** Bytes: the most that was in RAM, and how much is there now of its program, libraries and other files. */
+function memoryOf(pid: number): { peak: number; ofFiles: number } {
+  const status = readOrEmpty(`/proc/${pid}/status`);
+  const bytes = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
+  return { peak: bytes('VmHWM'), ofFiles: bytes('RssFile') };
 }
 
 function readOrEmpty(path: string): string {

@@ -6,6 +6,8 @@ import { objectFile } from './object-file.ts';
 import { weirBehindNginx } from './weir-behind-nginx.ts';
 
 const project = join(import.meta.dirname, '..', '..');
+/** What a version is of: the page that figures are saved to is no part of it. */
+const whatRuns = ['bin', 'src', 'package-lock.json'];
 
 /** What is measured, as its users run it without a proxy: every setting but the addresses is the default. */
 export const weir: ServerKind = {
@@ -17,11 +19,13 @@ export const weir: ServerKind = {
     const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as {
       version: string;
     };
-    const { stdout } = spawnSync('git', ['describe', '--always', '--dirty'], {
-      cwd: project,
-      encoding: 'utf8',
-    });
-    return stdout ? `${version} (${stdout.trim()}), Node ${process.versions.node}` : version;
+    const git = (...args: string[]) =>
+      spawnSync('git', [...args, '--', ...whatRuns], { cwd: project, encoding: 'utf8' }).stdout?.trim();
+    const commit = git('log', '-1', '--format=%h');
+    const isChanged = git('status', '--porcelain') !== '';
+    return commit
+      ? `${version} (${commit}${isChanged ? ' and changes' : ''}), Node ${process.versions.node}`
+      : version;
   },
   command: (folder, port) => ({
     program: process.execPath,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { blobOf, findMissing, read, downloadName, uploadName, write } from '../../test/support/wire.ts';
+import { hashOnEachCore } from '../load/hashing.ts';
 import { largeBlobBytes, largeText } from '../load/large-blobs.ts';
 import { compressedUpload } from '../load/large-writes.ts';
 import type { SequenceName } from '../load/sequence.ts';
@@ -33,6 +34,7 @@ export const uploads: readonly Work[] = [
     title: 'ByteStream.Write of 64 MiB, new',
     unit: { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 },
     goals: { fastest: 1 },
+    bound: { name: 'SHA-256 on each core', goal: 0.9, measure: hashOnEachCore },
     // Each is kept in memory until it is sent, and on the disk until the end.
     prepare: (server) => prepared(server, 'write', checkWrite, 12),
   },

@@ -1,4 +1,5 @@
 import type { Load } from '../load/load.ts';
+import type { Round } from '../results.ts';
 import type { TlsFront } from '../servers/server-kind.ts';
 import type { Server } from '../servers/server.ts';
 
@@ -14,6 +15,8 @@ export interface Work {
   /** What is counted, and how many of them an operation is. A run is something done once, of which time is shown. */
   readonly unit: { name: 'call' | 'sequence' | 'GiB' | 'run'; perOperation: number };
   readonly goals: Goals;
+  /** What no server can exceed at it, measured in each round as the servers are. */
+  readonly bound?: Bound;
   /** Where TLS comes from, where the servers are reached through it. */
   readonly tls?: TlsFront['by'];
   /** Peers that have no such call. */
@@ -28,6 +31,15 @@ export interface Work {
 
 export type SeriesName = 'clients' | 'find-missing-blobs' | 'batch-read-blobs';
 
+/** What the machine allows. */
+export interface Bound {
+  /** In the place of a peer's name. */
+  readonly name: string;
+  /** Least ratio of our throughput to it. */
+  readonly goal: number;
+  measure(): Promise<Round>;
+}
+
 /** What we want of the medians. */
 export interface Goals {
   /** Least ratio of our throughput to that of BuildStream's server. */
@@ -36,6 +48,8 @@ export interface Goals {
   fastest?: number;
   /** Peers that do as much for it, where not all do. */
   fastestOf?: readonly string[];
+  /** No more computing than the reference and the fastest peer take for the same. */
+  leastCpu?: true;
   /** The most memory that Weir may have in RAM. Bytes. */
   memory?: number;
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 
+import { saveResults } from '../../bench/report/page.ts';
 import type { WorkResult } from '../../bench/results.ts';
 import { eventually } from '../support/eventually.ts';
 import { testWith } from '../support/real-parts.ts';
@@ -39,6 +40,30 @@ testWith('h2load')('a run that is interrupted ends its servers and removes what 
   assert.equal(code, 130, output().stderr);
   assert.deepEqual(await readdir(folder), []);
 });
+
+test('a second run is kept beside the first, and the page shows both', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'weir-test-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const page = join(folder, 'benchmarks.md');
+  await copyFile(join(import.meta.dirname, '..', '..', 'docs', 'benchmarks.md'), page);
+  await saveResults([resultOf(3)], 'first', folder);
+  assert.doesNotMatch(await readFile(page, 'utf8'), /#### Run twice/);
+  await saveResults([resultOf(6)], 'second', folder);
+  const text = await readFile(page, 'utf8');
+  assert.match(text, /\| GetCapabilities, 64 at once +\| bazel-remote \(fastest\) \| +3 \(3–3\) \|/);
+  assert.match(text, /\| GetCapabilities, 64 at once +\| bazel-remote +\| +3 \(3–3\) \| +6 \(6–6\) \|/);
+});
+
+/** Of a Weir so many times as fast as its peer. */
+function resultOf(ratio: number): WorkResult {
+  const servers = Object.entries({ weir: ratio, 'bazel-remote': 1 }).map(([server, units]) => ({
+    server,
+    version: '1',
+    rounds: [{ units, seconds: 1, cpuSeconds: 1 }],
+    peakBytes: 1e8,
+  }));
+  return { work: 'unary', date: '2026-11-30', machine: 'a machine', otherCores: 0, servers, absent: [] };
+}
 
 /** Volumes are below `folder`. */
 async function startBench(t: TestContext, args: string[]) {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { judged, p99Of } from '../../bench/load/h2load.ts';
 import { drawn } from '../../bench/load/numbered-blobs.ts';
 import { comparisons } from '../../bench/report/comparison.ts';
+import { repeats } from '../../bench/report/repeats.ts';
 import { mostFallOf, mostGrowthOf, seriesTables } from '../../bench/report/series.ts';
 import { resultTable } from '../../bench/report/table.ts';
 import { allServers, type ServerResult, type WorkResult } from '../../bench/results.ts';
@@ -39,6 +40,39 @@ test('peers that acknowledge what a power cut can take are not who has to be bea
     { isFastest: true, goal: undefined },
     { isFastest: false, goal: 1 },
   ]);
+});
+
+test('what the machine allows has a goal of its own, and is nobody to be the fastest', () => {
+  const result = resultOf('write', [3], { 'bazel-remote': [2], 'SHA-256 on each core': [4] });
+  const goals = comparisons(result).map(({ peer, isFastest, goal }) => ({ peer, isFastest, goal }));
+  assert.deepEqual(goals, [
+    { peer: 'bazel-remote', isFastest: true, goal: 1 },
+    { peer: 'SHA-256 on each core', isFastest: false, goal: 0.9 },
+  ]);
+});
+
+test('where computing has a goal, more of it than a peer takes is a miss', () => {
+  const rowOf = (cpuSeconds: number) => {
+    const { servers, ...result } = resultOf('read', [2], { 'bazel-remote': [1] });
+    const [weir, ...peers] = servers;
+    assert.ok(weir !== undefined);
+    const rounds = weir.rounds.map((round) => ({ ...round, cpuSeconds }));
+    return resultTable([{ ...result, servers: [{ ...weir, rounds }, ...peers] }]).split('\n')[2] ?? '';
+  };
+  assert.match(rowOf(1), /\| 500 ms \| 500 ms \|/);
+  assert.match(rowOf(1.2), /\| 600 ms, more than the peer's: \*\*missed\*\* \| 500 ms \|/);
+});
+
+test('two runs are compared where they are of the same Weir', () => {
+  const first = resultOf('unary', [3, 4, 5], { 'bazel-remote': [2, 2, 2], 'buildbox-casd': [1, 1, 1] });
+  const near = resultOf('unary', [5, 6, 7], { 'bazel-remote': [2, 2, 2] });
+  const row = repeats([first], [near]).split('\n').at(-1);
+  assert.match(row ?? '', /\| bazel-remote \| +2 \(1\.5–2\.5\) \| 3 \(2\.5–3\.5\) \| \+50% \| yes \|/);
+  const far = resultOf('unary', [6, 6, 7], { 'bazel-remote': [2, 2, 2] });
+  assert.match(repeats([first], [far]), /\| \+50% \| no \|$/);
+  const [weir, ...peers] = far.servers;
+  assert.ok(weir !== undefined);
+  assert.equal(repeats([first], [{ ...far, servers: [{ ...weir, version: '2' }, ...peers] }]), '');
 });
 
 test('calls that failed behind an HTTP status of 200 are no success', () => {
