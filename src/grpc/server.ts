@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, DEFAULT_CIPHERS } from 'node:tls';
 import { Status } from 'nice-grpc-common';
+import { listenOptions } from '../core/listen-address.ts';
 import type { Cut } from '../core/observer.ts';
 import { Connection } from '../http2/connection.ts';
 import { endOfTurn } from '../http2/end-of-turn.ts';
@@ -146,10 +147,4 @@ function tlsServer(tls: ReloadableTls): Server {
 function refuse(stream: ServerStream, status: CallStatus): void {
   sendOnlyStatus(stream, status);
   stream.closeAfterAnswer();
-}
-
-function listenOptions(address: string): { path: string } | { host: string; port: number } {
-  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }

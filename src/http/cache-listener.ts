@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AccessRules } from '../core/access.ts';
+import { listenOptions } from '../core/listen-address.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import { limitConnections } from '../core/most-connections.ts';
 import type { Role } from '../core/observer.ts';
@@ -33,7 +34,6 @@ export interface CacheListener {
   cut(): void;
 }
 
-const unixPrefix = 'unix:';
 const mostHeaderBytes = 16 * 1024;
 const mostConnections = 4096;
 const mostBetweenLooksMs = 5000;
@@ -113,11 +113,8 @@ async function listening(
   { role, address: wanted }: CacheListenerOptions,
   address: string,
 ): Promise<void> {
-  const socket = address.startsWith(unixPrefix) ? address.slice(unixPrefix.length) : undefined;
-  const at = address.lastIndexOf(':');
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(cannotListen(`${role} over HTTP`, wanted, cause)));
-    if (socket !== undefined) server.listen(socket, resolve);
-    else server.listen(Number(address.slice(at + 1)), address.slice(0, at).replace(/^\[|\]$/g, ''), resolve);
+    server.listen({ ...listenOptions(address), backlog: mostConnections }, resolve);
   });
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { listenOptions } from '../core/listen-address.ts';
 import { cannotListen } from '../core/listen-error.ts';
 import type { Logger } from '../core/observer.ts';
 import type { StatusSources } from '../core/status.ts';
@@ -29,11 +30,9 @@ ${page === undefined ? '' : '/status   how the cache does, for people with a bro
  */
 export async function openOpsServer(sources: OpsSources, address: string): Promise<Server> {
   const server = opsServer(sources);
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(cannotListen('operations', address, cause)));
-    server.listen(Number(address.slice(at + 1)), host, resolve);
+    server.listen(listenOptions(address), resolve);
   });
   return server;
 }

@@ -11,24 +11,26 @@ const many = 700;
 const systemTakes = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
 
 void describe('Connections', () => {
-  // The system would drop the others, whose clients try again after a second, two, and four.
-  test('wait in line for a server that is held up', { skip: systemTakes <= many }, async (t) => {
-    const weir = await startWeir({ tcp: true });
-    const sockets: Socket[] = [];
-    t.after(async () => {
-      for (const socket of sockets) socket.destroy();
-      process.kill(weir.pid, 'SIGCONT');
-      await weir.stop();
+  for (const door of ['gRPC', 'HTTP'] as const) {
+    // The system would drop the others, whose clients try again after a second, two, and four.
+    test(`of ${door} wait in line for a server that is held up`, { skip: systemTakes <= many }, async (t) => {
+      const weir = await startWeir({ tcp: true, http: true });
+      const sockets: Socket[] = [];
+      t.after(async () => {
+        for (const socket of sockets) socket.destroy();
+        process.kill(weir.pid, 'SIGCONT');
+        await weir.stop();
+      });
+      const port = Number((door === 'gRPC' ? weir.pullAddress : weir.pullUrl).split(':').at(-1));
+      process.kill(weir.pid, 'SIGSTOP');
+      let connected = 0;
+      for (let each = 0; each < many; each++) {
+        const socket = createConnection(port, '127.0.0.1', () => connected++);
+        socket.on('error', () => {});
+        sockets.push(socket);
+      }
+      await eventually(() => Promise.resolve(connected === many));
+      assert.equal(connected, many);
     });
-    const port = Number(weir.pullAddress.split(':').at(-1));
-    process.kill(weir.pid, 'SIGSTOP');
-    let connected = 0;
-    for (let each = 0; each < many; each++) {
-      const socket = createConnection(port, '127.0.0.1', () => connected++);
-      socket.on('error', () => {});
-      sockets.push(socket);
-    }
-    await eventually(() => Promise.resolve(connected === many));
-    assert.equal(connected, many);
-  });
+  }
 });
