@@ -17,4 +17,4 @@ function* runnable(command, name) {
   for (const each of subcommands) yield* runnable(each, `${name} ${each.name()}`);
 }
 
-await writeParts('docs/commands.md', runnable(weirProgram(), 'weir'));
+await writeParts('docs/commands.md', runnable(await weirProgram(), 'weir'));

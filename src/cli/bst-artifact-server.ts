@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError } from './commander.ts';
 import type { AppOptions } from '../app-options.ts';
 import { defaultWorkers, mostWorkers } from '../config/worker-settings.ts';
 import { openAccess } from '../core/access.ts';

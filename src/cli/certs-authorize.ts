@@ -1,9 +1,9 @@
-import { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { type Authorized, authorizeCertificate } from '../certs/authorize-certificate.ts';
 import { fail, folderOption } from './certs-options.ts';
 import { parseName } from './certs-issue.ts';
+import { Command } from './commander.ts';
 
 interface AuthorizeFlags {
   dir: string;

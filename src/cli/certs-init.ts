@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, Option } from './commander.ts';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { initCertificates } from '../certs/init-certificates.ts';

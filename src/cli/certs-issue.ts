@@ -1,9 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { authorizeCertificate } from '../certs/authorize-certificate.ts';
 import { tenYearsDays } from '../certs/init-certificates.ts';
 import { issueCertificate } from '../certs/issue-certificate.ts';
 import { certificateNamePattern } from '../core/certificate-name.ts';
 import { fail, folderOption } from './certs-options.ts';
+import { Command, InvalidArgumentError } from './commander.ts';
 
 /** Files of these names mean something else in the certificates' folder. */
 const takenNames = new Set(['server', 'authorized']);

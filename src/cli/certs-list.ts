@@ -1,10 +1,10 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { expiryList, type ListedThing } from '../certs/expiry-list.ts';
 import { findingLine } from '../certs/finding.ts';
 import type { Finding } from '../certs/finding.ts';
 import { soonMs } from '../core/expires-soon.ts';
 import { scopesText } from '../core/push-permissions.ts';
 import { fail, folderOption } from './certs-options.ts';
+import { Command, InvalidArgumentError } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const shownDigits = 16;

@@ -1,4 +1,4 @@
-import { Option } from 'commander';
+import { Option } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /** `--dir`: the certificates' folder. */

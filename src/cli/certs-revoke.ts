@@ -1,7 +1,7 @@
-import { Command } from 'commander';
 import { readCertificateFolder } from '../certs/certificate-folder.ts';
 import { NotRevokedError, revokeCertificate } from '../certs/revoke-certificate.ts';
 import { fail, folderOption } from './certs-options.ts';
+import { Command } from './commander.ts';
 
 /** `weir certs revoke`. */
 export function revokeCommand(): Command {

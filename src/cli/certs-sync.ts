@@ -1,4 +1,3 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { writeFile } from 'node:fs/promises';
 import { findingLine } from '../certs/finding.ts';
 import type { Finding } from '../certs/finding.ts';
@@ -8,6 +7,7 @@ import type { SyncOptions, SyncResult } from '../certs/sync-certificates.ts';
 import { watchCertificates } from '../certs/watch-certificates.ts';
 import { scopesText } from '../core/push-permissions.ts';
 import { fail, folderOption, messageOf } from './certs-options.ts';
+import { Command, InvalidArgumentError } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /** uid and gid of nginx in the official images. */

@@ -1,10 +1,10 @@
-import { Command } from 'commander';
 import { authorizeCommand } from './certs-authorize.ts';
 import { initCommand } from './certs-init.ts';
 import { issueCommand } from './certs-issue.ts';
 import { listCommand } from './certs-list.ts';
 import { revokeCommand } from './certs-revoke.ts';
 import { syncCommand } from './certs-sync.ts';
+import { Command } from './commander.ts';
 
 /** `weir certs …`: who may push. */
 export function certsCommand(): Command {

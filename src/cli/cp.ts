@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from './commander.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import type { CopyTarget } from '../copying/copy-ends.ts';

@@ -1,7 +1,7 @@
-import { Command, Option } from 'commander';
 import { type AgeUsage, measureByAge } from '../inventory/age-usage.ts';
 import type { BlobSum } from '../inventory/blob-owners.ts';
 import { measureUsage, type Usage, type UsageBy, type UsageGroup } from '../inventory/usage.ts';
+import { Command, Option } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { bytesText, countOf, countText, printable, spanText } from './figures.ts';
 import { bar } from './progress-line.ts';

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { Command } from 'commander';
 import { layoutOf } from '../store/layout.ts';
 import { type CheckObserver, checkVolume, expectCache } from '../store/volume-check.ts';
 import { endWithoutReader } from './broken-pipe.ts';
+import { Command } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addFinding, emptyReport, type FsckReport, reportText, stillWrong } from './fsck-report.ts';
 import { bar, progressLine } from './progress-line.ts';

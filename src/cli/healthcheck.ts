@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command } from './commander.ts';
 import { ConfigError, readConfig } from '../config/config.ts';
 import { exitCodes } from './exit-codes.ts';
 

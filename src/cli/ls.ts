@@ -1,4 +1,3 @@
-import { Argument, Command, Option } from 'commander';
 import type { InstanceName } from '../core/instance-name.ts';
 import {
   namedKinds,
@@ -11,6 +10,7 @@ import { type ListedRecord, listRecords, type RecordFilter } from '../inventory/
 import { isHere } from '../inventory/directory-reader.ts';
 import { nothingSeen, reachedBlobs } from '../inventory/reached-blobs.ts';
 import { partsOf } from '../inventory/record-parts.ts';
+import { Argument, Command, Option } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { bytesText, countOf, countText, printable, spanText } from './figures.ts';
 import { instanceOption, onVolume, type VolumeWork, withVolume } from './volume-command.ts';

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from './commander.ts';
 
 /** A name in which `*` is for any characters, slashes too. */
 export interface NamePattern {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from './commander.ts';
 import { resolve } from 'node:path';
 import { replaceFile } from '../certs/owned-files.ts';
 import { endWithoutReader } from './broken-pipe.ts';

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from './commander.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { digestText } from '../core/digest.ts';
 import { findRecords } from '../inventory/find-record.ts';

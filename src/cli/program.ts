@@ -1,40 +1,33 @@
-import { Command } from 'commander';
-import { certsCommand } from './certs.ts';
-import { completionCommand } from './completion.ts';
-import { cpCommand } from './cp.ts';
-import { duCommand } from './du.ts';
-import { fsckCommand } from './fsck.ts';
-import { healthcheckCommand } from './healthcheck.ts';
-import { lsCommand } from './ls.ts';
-import { nginxConfigCommand } from './nginx-config.ts';
-import { pinCommand, unpinCommand } from './pin.ts';
-import { purgeCommand } from './purge.ts';
-import { serveCommand } from './serve.ts';
-import { showCommand } from './show.ts';
-import { statusCommand } from './status.ts';
-import { tokensCommand } from './tokens.ts';
+import { Command } from './commander.ts';
 import { version } from './version.ts';
-import { whyMissingCommand } from './why-missing.ts';
 
-/** All commands of `weir`, for the one that runs and for whoever describes them. */
-export function weirProgram(): Command {
-  return new Command('weir')
+/** By their names, in the order of the help. Each loads what it needs, which for most of them is more than a server needs. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  certs: async () => (await import('./certs.ts')).certsCommand(),
+  tokens: async () => (await import('./tokens.ts')).tokensCommand(),
+  status: async () => (await import('./status.ts')).statusCommand(),
+  ls: async () => (await import('./ls.ts')).lsCommand(),
+  show: async () => (await import('./show.ts')).showCommand(),
+  'why-missing': async () => (await import('./why-missing.ts')).whyMissingCommand(),
+  du: async () => (await import('./du.ts')).duCommand(),
+  pin: async () => (await import('./pin.ts')).pinCommand(),
+  unpin: async () => (await import('./pin.ts')).unpinCommand(),
+  purge: async () => (await import('./purge.ts')).purgeCommand(),
+  cp: async () => (await import('./cp.ts')).cpCommand(),
+  fsck: async () => (await import('./fsck.ts')).fsckCommand(),
+  'nginx-config': async () => (await import('./nginx-config.ts')).nginxConfigCommand(),
+  healthcheck: async () => (await import('./healthcheck.ts')).healthcheckCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(weirProgram),
+};
+
+/** All commands of `weir`, for whoever describes them; or the one of that name alone, for whoever runs it, if there is one. */
+export async function weirProgram(name?: string): Promise<Command> {
+  const program = new Command('weir')
     .description('artifact cache server for BuildStream and every client of the Remote Execution API')
-    .version(version)
-    .addCommand(serveCommand())
-    .addCommand(certsCommand())
-    .addCommand(tokensCommand())
-    .addCommand(statusCommand())
-    .addCommand(lsCommand())
-    .addCommand(showCommand())
-    .addCommand(whyMissingCommand())
-    .addCommand(duCommand())
-    .addCommand(pinCommand())
-    .addCommand(unpinCommand())
-    .addCommand(purgeCommand())
-    .addCommand(cpCommand())
-    .addCommand(fsckCommand())
-    .addCommand(nginxConfigCommand())
-    .addCommand(healthcheckCommand())
-    .addCommand(completionCommand());
+    .version(version);
+  const only = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const wanted = only === undefined ? Object.values(commands) : [only];
+  for (const command of await Promise.all(wanted.map((load) => load()))) program.addCommand(command);
+  return program;
 }

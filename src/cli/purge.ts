@@ -1,4 +1,3 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
 import { CacheError } from '../core/cache-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { InstanceName } from '../core/instance-name.ts';
@@ -7,6 +6,7 @@ import { type ListedRecord, listRecords, nameOf } from '../inventory/record-list
 import { isPinned, removePin } from '../store/pins.ts';
 import { removeRecordIf } from '../store/record-removal.ts';
 import { removersClock } from '../store/volume-clock.ts';
+import { Command, InvalidArgumentError, Option } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { countText } from './figures.ts';
 import { namePattern, type NamePattern } from './name-pattern.ts';

@@ -1,4 +1,3 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AssetKind, Qualifier } from '../core/asset-name.ts';
 import type { InstanceName } from '../core/instance-name.ts';
 import { findRecords, namesLike } from '../inventory/find-record.ts';
@@ -10,6 +9,7 @@ import {
   recordText,
 } from '../inventory/named-record.ts';
 import type { ListedRecord } from '../inventory/record-list.ts';
+import { type Command, InvalidArgumentError, Option } from './commander.ts';
 import { printable } from './figures.ts';
 import { instanceOption, type VolumeWork } from './volume-command.ts';
 

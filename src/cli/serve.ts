@@ -1,4 +1,3 @@
-import { Command } from 'commander';
 import type { App, AppOptions } from '../app-options.ts';
 import { type Config, ConfigError, readConfig, settings } from '../config/config.ts';
 import { type AccessRules, openAccess } from '../core/access.ts';
@@ -6,6 +5,7 @@ import type { Logger } from '../core/observer.ts';
 import type { CacheListenerOptions } from '../http/cache-listener.ts';
 import type { ListenerOptions } from '../rpc/listener.ts';
 import { type CertificatesFile, watchCertificatesFile } from './certificates-file.ts';
+import { Command } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { watchTokensFile } from './tokens-file.ts';
 import { version } from './version.ts';

@@ -1,9 +1,9 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { digestText } from '../core/digest.ts';
 import { recordText } from '../inventory/named-record.ts';
 import { partsOf, type RecordParts } from '../inventory/record-parts.ts';
 import type { ListedRecord } from '../inventory/record-list.ts';
 import { type TreeEntry, type TreeView, viewTree } from '../inventory/tree-view.ts';
+import { Command, InvalidArgumentError } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { bytesText, countOf, printable, spanText } from './figures.ts';
 import { findOrTell, namedBy, type RefOptions, refSyntax, withRefOptions } from './ref-options.ts';

@@ -1,6 +1,6 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { settings } from '../config/config.ts';
 import { endWithoutReader } from './broken-pipe.ts';
+import { Command, InvalidArgumentError } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printable } from './figures.ts';
 import { scrapedMetrics } from './scraped-metrics.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Command, InvalidArgumentError, Option } from 'commander';
 import { tokenLine, tokenNamePattern } from '../core/access-tokens.ts';
 import type { Role } from '../core/observer.ts';
+import { Command, InvalidArgumentError, Option } from './commander.ts';
 
 /** Random bytes of a token: nobody finds one by trying, so its plain hash may be kept in a file. */
 const tokenBytes = 32;

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { settings } from '../config/config.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type InstanceName, parseInstanceName } from '../core/instance-name.ts';
 import { type Layout, layoutOf } from '../store/layout.ts';
 import { expectCache } from '../store/volume-check.ts';
 import { endWithoutReader } from './broken-pipe.ts';
+import { type Command, InvalidArgumentError, Option } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type ProgressLine, progressLine } from './progress-line.ts';
 import { stopOnSignals } from './stop-signals.ts';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { exitCodes } from './exit-codes.ts';
 import { weirProgram } from './program.ts';
 
-const program = weirProgram();
+const program = await weirProgram(process.argv[2]);
 exitWithUsageCode(program);
 await program.parseAsync();
 

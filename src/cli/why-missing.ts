@@ -1,4 +1,3 @@
-import { Command } from 'commander';
 import { digestText, blobName } from '../core/digest.ts';
 import { parseWrittenDigest } from '../core/written-digest.ts';
 import { isHere } from '../inventory/directory-reader.ts';
@@ -7,6 +6,7 @@ import { nothingSeen, placeText, type ReachedBlob, reachedBlobs } from '../inven
 import { partsOf } from '../inventory/record-parts.ts';
 import { quarantinedSince } from '../store/blob-look.ts';
 import { seenIncompleteSince } from '../store/incomplete-observations.ts';
+import { Command } from './commander.ts';
 import { exitCodes } from './exit-codes.ts';
 import { countOf, printable, spanText } from './figures.ts';
 import { findOrTell, namedBy, type RefOptions, refSyntax, withRefOptions } from './ref-options.ts';

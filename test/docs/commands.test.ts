@@ -15,17 +15,17 @@ test('the options of every command are on the page, as --help prints them', () =
   assert.deepEqual([status, stderr], [0, '']);
 });
 
-test('the command lines in the examples of every page can be run as they stand', () => {
+test('the command lines in the examples of every page can be run as they stand', async () => {
   const lines = pages.flatMap((path) =>
     fencedBlocks(page(path), 'sh')
       .flatMap((block) => block.replaceAll(/\\\n */g, '').split('\n'))
       .flatMap((line) => commandLines(line).map((words) => ({ path, words }))),
   );
   assert.ok(lines.length > 40, `found ${lines.length} command lines`);
-  assert.deepEqual(complaints(lines), []);
+  assert.deepEqual(await complaints(lines), []);
 });
 
-test('what sentences of every page call a command is one, with the options that they name', () => {
+test('what sentences of every page call a command is one, with the options that they name', async () => {
   const named = pages
     // A decision describes the day it was taken.
     .filter((path) => !path.startsWith('docs/adr/'))
@@ -39,7 +39,7 @@ test('what sentences of every page call a command is one, with the options that 
     'commander.optionMissingArgument',
     'commander.help',
   ]);
-  assert.deepEqual(complaints(named, unfinished), []);
+  assert.deepEqual(await complaints(named, unfinished), []);
 });
 
 interface Line {
@@ -48,18 +48,19 @@ interface Line {
 }
 
 /** What the commands say of these arguments, but for the codes that are no matter. */
-function complaints(lines: Line[], noMatter = new Set<string>()): string[] {
-  return lines.flatMap(({ path, words }) => {
+async function complaints(lines: Line[], noMatter = new Set<string>()): Promise<string[]> {
+  const complained: string[] = [];
+  for (const { path, words } of lines) {
     try {
-      dry(weirProgram()).parse(words, { from: 'user' });
+      dry(await weirProgram(words[0])).parse(words, { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       const isAnswer = /^commander\.(?:helpDisplayed|version)$/.test(error.code);
       if (!isAnswer && !noMatter.has(error.code))
-        return [`${path}: weir ${words.join(' ')}: ${error.message}`];
+        complained.push(`${path}: weir ${words.join(' ')}: ${error.message}`);
     }
-    return [];
-  });
+  }
+  return complained;
 }
 
 /** Takes its arguments as ever, and then does nothing. */

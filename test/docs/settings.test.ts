@@ -83,13 +83,13 @@ function ofOptions({ options, commands }: Command): string[] {
 
 const ofClients = /^(?:RECC|CMAKE)_/;
 
-test('pages for users name no setting or variable that does not exist', () => {
+test('pages for users name no setting or variable that does not exist', async () => {
   const known = new Set([
     ...Object.keys(settings),
     ...ofCompose.keys(),
     ...ofNginx.keys(),
     ...(page('nginx/reload-on-change.sh').match(/\bNGINX_[A-Z]+\b/g) ?? []),
-    ...ofOptions(weirProgram()),
+    ...ofOptions(await weirProgram()),
     ...ofOthers,
   ]);
   const found = pages
