@@ -1,5 +1,6 @@
-import { type CleanedEnv, cleanEnv, EnvError } from 'envalid';
+import type { CleanedEnv } from 'envalid';
 import { accessConfig, accessSettings } from './access-settings.ts';
+import { cleanEnv, EnvError } from './envalid.ts';
 import { fetchingConfig, fetchingSettings } from './fetching-settings.ts';
 import { listenerConfig, listenerSettings } from './listener-settings.ts';
 import { operationsConfig, operationsSettings } from './operations-settings.ts';

@@ -1,12 +1,6 @@
 import { isIP } from 'node:net';
-import {
-  bool,
-  EnvError,
-  makeValidator,
-  type OptionalValidatorSpec,
-  type RequiredValidatorSpec,
-  str,
-} from 'envalid';
+import type { OptionalValidatorSpec, RequiredValidatorSpec } from 'envalid';
+import { bool, EnvError, makeValidator, str } from './envalid.ts';
 
 /** What people are told of a setting, by `weir serve --help` and docs/settings.md: texts in Markdown. */
 export interface Told {

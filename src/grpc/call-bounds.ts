@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from './status.ts';
 import { type BudgetSize, byteBudget } from '../core/byte-budget.ts';
 import type { Cut } from '../core/observer.ts';
 import { maxConcurrentStreams } from '../http2/limits.ts';

@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from './status.ts';
 import { headerBlock, type OutgoingHeaders } from '../http2/header-encoder.ts';
 import type { ServerStream } from '../http2/server-stream.ts';
 

@@ -1,4 +1,4 @@
-import { ServerError, Status } from 'nice-grpc-common';
+import { ServerError, Status } from './status.ts';
 import type { ByteBudget } from '../core/byte-budget.ts';
 import { errorCode } from '../http2/protocol.ts';
 import type { ServerStream, StreamUser } from '../http2/server-stream.ts';

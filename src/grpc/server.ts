@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, DEFAULT_CIPHERS } from 'node:tls';
-import { Status } from 'nice-grpc-common';
+import { Status } from './status.ts';
 import { listenOptions } from '../core/listen-address.ts';
 import type { Cut } from '../core/observer.ts';
 import { Connection } from '../http2/connection.ts';

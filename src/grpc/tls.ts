@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { ServerError, Status } from 'nice-grpc-common';
+import { ServerError, Status } from './status.ts';
 
 /** What TLS in this process needs; PEM texts. */
 export interface TlsMaterial {

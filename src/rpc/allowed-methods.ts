@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from '../grpc/status.ts';
 import { whyPullOnly } from '../core/access.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Caller } from './caller.ts';

@@ -1,4 +1,4 @@
-import { ServerError, Status } from 'nice-grpc-common';
+import { ServerError, Status } from '../grpc/status.ts';
 import { CacheError } from '../core/cache-error.ts';
 import type { Logger } from '../core/observer.ts';
 import { PreconditionFailure } from '../gen/google/rpc/error_details.ts';

@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from '../grpc/status.ts';
 import { identityFields, type Logger, type Observer } from '../core/observer.ts';
 import type { CallStatus } from '../grpc/call-status.ts';
 import type { CallHooks, ServerCall } from '../grpc/server-call.ts';

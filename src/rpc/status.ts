@@ -1,4 +1,4 @@
-import { Status } from 'nice-grpc-common';
+import { Status } from '../grpc/status.ts';
 import type { CacheError, CacheErrorKind } from '../core/cache-error.ts';
 
 /** Total by type: a new kind does not compile until it has a status. */

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from './prom-client.ts';
 import type { PublicCertificate } from '../core/public-certificates.ts';
 
 /** A series each: of more, those that expire last are left out. */

@@ -1,4 +1,4 @@
-import { Counter, exponentialBuckets, Histogram, type Registry } from 'prom-client';
+import { Counter, exponentialBuckets, Histogram, type Registry } from './prom-client.ts';
 import type { GrpcMethod, Observer } from '../core/observer.ts';
 
 /** As of HTTP requests, so that the two can be shown together. Seconds. */

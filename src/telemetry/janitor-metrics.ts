@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from './prom-client.ts';
 import type { Observer, PinCounts } from '../core/observer.ts';
 import { unknownYet } from './unknown-yet.ts';
 

@@ -1,10 +1,11 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
 import type { PublicCertificate } from '../core/public-certificates.ts';
 import { toolLabels } from '../core/tool.ts';
 import { certificateMetrics } from './certificate-metrics.ts';
 import { durationBuckets, grpcMetrics } from './grpc-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
+import { processMetrics } from './process-metrics.ts';
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { type MetricsSnapshot, summed } from './summed-metrics.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
@@ -40,32 +41,10 @@ export interface Metrics {
 const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 const cuts: readonly Cut[] = ['handshake', 'connections', 'calls', 'stalled', 'memory'];
-/** prom-client's names for sums of gauges: the suffix is for counters (ADR 41), and Prometheus can add by itself. */
-const misnamed = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-];
-/** Of several processes, what the worst one has to say is what somebody should know. Others of prom-client's are added up. */
-const ofOneProcess = {
-  process_start_time_seconds: 'first',
-  process_open_fds: 'max',
-  process_max_fds: 'min',
-  nodejs_eventloop_lag_seconds: 'max',
-  nodejs_eventloop_lag_mean_seconds: 'max',
-  nodejs_eventloop_lag_stddev_seconds: 'max',
-  nodejs_eventloop_lag_p50_seconds: 'max',
-  nodejs_eventloop_lag_p90_seconds: 'max',
-  nodejs_eventloop_lag_p99_seconds: 'max',
-} as const;
-
 /** Metrics by prom-client. */
 export function prometheusMetrics(version: string): Metrics {
+  const ofProcess = processMetrics();
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const name of misnamed) registry.removeSingleMetric(name);
-  for (const [name, aggregator] of Object.entries(ofOneProcess))
-    Object.assign(registry.getSingleMetric(name) ?? {}, { aggregator });
   new Gauge({
     name: 'weir_build_info',
     help: 'Which version runs? Always 1.',
@@ -89,6 +68,10 @@ export function prometheusMetrics(version: string): Metrics {
   });
   let countWorkers = () => 0;
 
+  async function snapshot(): Promise<MetricsSnapshot> {
+    return [...(await ofProcess().getMetricsAsJSON()), ...(await registry.getMetricsAsJSON())];
+  }
+
   async function refresh(): Promise<void> {
     setCertificates(certificates());
     workers.set(countWorkers());
@@ -108,19 +91,18 @@ export function prometheusMetrics(version: string): Metrics {
     },
     workerEnded: () => ended.inc(),
     described: () =>
-      registry.getMetricsAsArray().map((metric) => ({
+      [...ofProcess().getMetricsAsArray(), ...registry.getMetricsAsArray()].map((metric) => ({
         name: metric.name,
         question: metric.help,
         // It is there, and the types of prom-client do not say so.
         labels: 'labelNames' in metric ? (metric.labelNames as readonly string[]) : [],
       })),
     contentType: registry.contentType,
-    snapshot: () => registry.getMetricsAsJSON(),
+    snapshot,
     async text(others) {
       await refresh();
-      if (others === undefined) return await registry.metrics();
-      const own = await registry.getMetricsAsJSON();
-      return await summed([own, ...others()]).metrics();
+      if (others === undefined) return `${await ofProcess().metrics()}\n${await registry.metrics()}`;
+      return await summed([await snapshot(), ...others()]).metrics();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from './prom-client.ts';
 
 /** What the volume says when it is asked for a scrape; rejects or stays silent when it fails. */
 export interface VolumeProbe {

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from './prom-client.ts';
 import type { Doubt } from '../core/blob-store.ts';
 import type { Observer } from '../core/observer.ts';
 import { unknownYet } from './unknown-yet.ts';
