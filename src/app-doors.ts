@@ -1,9 +1,9 @@
-import { HealthState } from 'nice-grpc-server-health';
 import type { AppOptions } from './app-options.ts';
+import type { BlobIntakes } from './core/blob-intake.ts';
+import type { Downloader } from './core/downloader.ts';
 import type { Logger, Observer, Role } from './core/observer.ts';
-import { httpsDownloader } from './fetch/https-downloader.ts';
 import { callBounds } from './grpc/call-bounds.ts';
-import { type CacheListener, openCacheListener } from './http/cache-listener.ts';
+import type { CacheListener } from './http/cache-listener.ts';
 import { codeOfRefusal } from './rpc/allowed-methods.ts';
 import { type InPlace, type Listener, openListener } from './rpc/listener.ts';
 import type { Volume } from './store/volume.ts';
@@ -30,7 +30,7 @@ export async function openDoors(options: AppOptions, parts: DoorParts): Promise<
   const { volume, observer, logger, inPlace } = parts;
   const { blobs, intakes, references, assets, actions, values, trees, chunks } = volume;
   const { indexOnly } = options.volume;
-  const health = HealthState();
+  const stopping = new AbortController();
   const bounds = callBounds({
     streamIdleMs: options.streamIdleMs,
     share: 1 / options.workers,
@@ -38,22 +38,29 @@ export async function openDoors(options: AppOptions, parts: DoorParts): Promise<
     codeOfRefusal,
   });
   // An index has no place for what would be fetched.
-  const downloader = indexOnly ? undefined : options.fetch && httpsDownloader(options.fetch, intakes, logger);
+  const downloader = indexOnly ? undefined : await downloaderOf(options, intakes, logger);
   const services = { blobs, references, assets, actions, trees, chunks, indexOnly, downloader };
   const listeners: Listener[] = [];
   const httpListeners: CacheListener[] = [];
 
   async function drain(): Promise<void> {
-    health.setStatus('unhealthy');
+    stopping.abort();
     await drainAll([...listeners, ...httpListeners], options.drainMs, logger);
   }
 
   try {
     for (const listener of options.listeners)
       listeners.push(
-        await openListener(listener, inPlace, { ...services, health, bounds, observer, logger }),
+        await openListener(listener, inPlace, {
+          ...services,
+          stopping: stopping.signal,
+          bounds,
+          observer,
+          logger,
+        }),
       );
     for (const listener of options.httpListeners) {
+      const { openCacheListener } = await import('./http/cache-listener.ts');
       const served = { blobs, intakes, values, actions, indexOnly, observer, logger };
       httpListeners.push(await openCacheListener(listener, inPlace, served));
     }
@@ -66,6 +73,17 @@ export async function openDoors(options: AppOptions, parts: DoorParts): Promise<
     httpListeners: httpListeners.map(({ role, port }) => ({ role, port })),
     drain,
   };
+}
+
+/** Loaded only where the settings ask for it, as the HTTP protocol above is. */
+async function downloaderOf(
+  { fetch }: AppOptions,
+  intakes: BlobIntakes,
+  logger: Logger,
+): Promise<Downloader | undefined> {
+  if (fetch === undefined) return undefined;
+  const { httpsDownloader } = await import('./fetch/https-downloader.ts');
+  return httpsDownloader(fetch, intakes, logger);
 }
 
 async function drainAll(

@@ -6,7 +6,7 @@ export interface CallContext {
   readonly caller: Caller;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
-  /** The call has no end of its own and ends when the server stops; health's Watch looks for it under this name. */
+  /** The call has no end of its own and ends when the server stops: health's Watch. */
   abortOnTerminate(): void;
 }
 

@@ -1,4 +1,3 @@
-import { HealthDefinition, HealthServiceImpl, type HealthState } from 'nice-grpc-server-health';
 import type { AccessRules } from '../core/access.ts';
 import type { ActionCache } from '../core/action-cache.ts';
 import type { AssetStore } from '../core/asset-store.ts';
@@ -17,9 +16,10 @@ import {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { ReferenceStorageDefinition } from '../gen/buildstream/v2/buildstream.ts';
 import { ByteStreamDefinition } from '../gen/google/bytestream/bytestream.ts';
+import { HealthDefinition } from '../gen/grpc/health/v1/health.ts';
 import type { CallBounds } from '../grpc/call-bounds.ts';
 import { grpcServer } from '../grpc/server.ts';
-import { type Handlers, type Method, methodsOf } from '../grpc/service.ts';
+import { type Method, methodsOf } from '../grpc/service.ts';
 import { unixPrefix } from '../grpc/socket-file.ts';
 import type { ReloadableTls } from '../grpc/tls.ts';
 import { actionCacheService } from './action-cache.ts';
@@ -32,9 +32,9 @@ import { capabilitiesService } from './capabilities.ts';
 import { contentAddressableStorageService } from './content-addressable-storage.ts';
 import { fetchedAssets } from './fetched-assets.ts';
 import { actionCacheFields, withFewFields } from './few-fields.ts';
+import { healthService } from './health.ts';
 import { withReadInPlace } from './read-response.ts';
 import { referenceStorageService } from './reference-storage.ts';
-import { reflectionMethods } from './reflection.ts';
 import { withFindMissingInOneGo } from './find-missing-response.ts';
 import { withScannedDigests } from './scanned-digests.ts';
 import { remoteAssetFetchService, remoteAssetPushService } from './remote-asset.ts';
@@ -70,7 +70,8 @@ export interface ListenerParts {
   readonly indexOnly: boolean;
   /** Gets content from elsewhere, where the settings allow it; undefined where nothing is fetched. */
   readonly downloader: Downloader | undefined;
-  readonly health: HealthState;
+  /** Aborts when the server begins to stop. */
+  readonly stopping: AbortSignal;
   readonly bounds: CallBounds;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -103,7 +104,7 @@ export async function openListener(
   const { bounds, observer, logger, indexOnly } = parts;
   const isSocket = address.startsWith(unixPrefix);
   const server = grpcServer({
-    methods: methodsServed(options.reflection, parts),
+    methods: await methodsServed(options.reflection, parts),
     hooks: callHooks({ listener: role, identified, tls, access }, { pushHint, indexOnly }, observer, logger),
     bounds,
     ownerOf: (stream) => ownerOf(stream, isSocket),
@@ -119,9 +120,8 @@ export async function openListener(
   return { role, port, drain: () => server.drain(), cut: () => server.cut() };
 }
 
-function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallContext>[] {
+async function methodsServed(reflection: boolean, parts: ListenerParts): Promise<Method<CallContext>[]> {
   const { blobs, references, assets, actions, trees, chunks, downloader, observer, indexOnly } = parts;
-  const health = HealthServiceImpl(parts.health) as unknown as Handlers<typeof HealthDefinition, CallContext>;
   const methods = [
     ...methodsOf(withFewFields(withReadInPlace(ByteStreamDefinition)), byteStreamService(blobs, observer)),
     ...methodsOf(
@@ -141,10 +141,12 @@ function methodsServed(reflection: boolean, parts: ListenerParts): Method<CallCo
       remoteAssetFetchService(assets, fetchedAssets(assets, downloader), observer),
     ),
     ...methodsOf(withFewFields(PushDefinition), remoteAssetPushService(assets, observer)),
-    ...methodsOf(HealthDefinition, health),
+    ...methodsOf(HealthDefinition, healthService(parts.stopping)),
   ];
   if (!reflection) return methods;
   const services = new Set(methods.map(({ service }) => service));
   services.delete(HealthDefinition.fullName);
+  // What it loads is more than most servers need.
+  const { reflectionMethods } = await import('./reflection.ts');
   return [...methods, ...reflectionMethods<CallContext>([...services])];
 }
