@@ -1,4 +1,4 @@
-import { type Keeper, openKeeper, type OtherProcesses } from './app-keeper.ts';
+import type { Keeper, OtherProcesses } from './app-keeper.ts';
 import type { App, AppOptions } from './app-options.ts';
 import type { Logger } from './core/observer.ts';
 import { type SocketPlace, socketPlace } from './grpc/socket-file.ts';
@@ -18,13 +18,20 @@ export async function startFleet(options: AppOptions, logger: Logger): Promise<A
   const gone = goneMetrics();
   const hopeless = Promise.withResolvers<string>();
   const places = await socketPlaces(options);
+  /** Workers are let at the volume once it has been opened here. */
+  const opened = Promise.withResolvers<void>();
+  let stopping = false;
   let keeper: Keeper | undefined;
   let opsPort: number | undefined;
 
   const workers = fleet<WorkerReport>({
     count: options.workers,
     answers: {
-      sockets: () => Promise.resolve(Object.fromEntries([...places].map(([at, { own }]) => [at, own]))),
+      async sockets() {
+        await opened.promise;
+        if (stopping) throw new Error('the server stops');
+        return Object.fromEntries([...places].map(([at, { own }]) => [at, own]));
+      },
       async makeRoom({ bytes }) {
         const made = (await keeper?.makeRoom(bytes)) ?? 'not-now';
         return { made, pins: keeper?.volume.space.pins() };
@@ -34,7 +41,10 @@ export async function startFleet(options: AppOptions, logger: Logger): Promise<A
         return {};
       },
     },
-    onListening: async () => void (await Promise.all([...places.values()].map(takeUnlessTaken))),
+    async onListening() {
+      await Promise.all([...places.values()].map(takeUnlessTaken));
+      keeper?.begin();
+    },
     onCounted: ({ heard }) => keeper?.remembered.heard(heard),
     onEnded(last, asked) {
       if (last !== undefined) gone.add(last.metrics);
@@ -53,6 +63,9 @@ export async function startFleet(options: AppOptions, logger: Logger): Promise<A
   };
 
   async function stop(): Promise<void> {
+    stopping = true;
+    // Those that are still loading hear nothing yet: they end when they ask.
+    opened.resolve();
     const yielded = keeper?.yield();
     await workers.stop(options.drainMs + endPatienceMs);
     await yielded;
@@ -60,8 +73,13 @@ export async function startFleet(options: AppOptions, logger: Logger): Promise<A
   }
 
   try {
+    // They load their code while this process loads its own.
+    const started = workers.start();
+    started.catch(() => {});
+    const { openKeeper } = await import('./app-keeper.ts');
     keeper = await openKeeper(options, logger, others);
-    const { listeners, httpListeners } = await workers.start();
+    opened.resolve();
+    const { listeners, httpListeners } = await started;
     opsPort = await keeper.openOps();
     return { listeners, httpListeners, opsPort, failed: hopeless.promise, stop };
   } catch (error) {

@@ -6,12 +6,10 @@ import { version } from './cli/version.ts';
 import type { Clock } from './core/clock.ts';
 import type { Logger, Observer } from './core/observer.ts';
 import { roomOf } from './core/status.ts';
-import { openOpsServer } from './http/ops-server.ts';
 import type { Readiness } from './http/readiness.ts';
 import { storageSummaries } from './inventory/storage-summaries.ts';
 import { every } from './janitor/repeating.ts';
 import { startVolumeWatch, type VolumeState } from './janitor/volume-watch.ts';
-import { statusSources, volumeFigures } from './status-sources.ts';
 import type { MeasuredBytes } from './store/used-bytes.ts';
 import { openVolume, type Volume } from './store/volume.ts';
 import { countedCalls } from './telemetry/counted-calls.ts';
@@ -19,6 +17,7 @@ import { type Remembered, withHistory } from './telemetry/history.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { type Metrics, prometheusMetrics } from './telemetry/metrics.ts';
 import type { MetricsSnapshot } from './telemetry/summed-metrics.ts';
+import { volumeFigures } from './volume-figures.ts';
 
 /** What there is once in a server, however many processes answer its calls: the volume's upkeep, metrics, the operations port. */
 export interface Keeper extends Pick<Upkeep, 'doubt' | 'makeRoom' | 'measure'> {
@@ -30,6 +29,8 @@ export interface Keeper extends Pick<Upkeep, 'doubt' | 'makeRoom' | 'measure'> {
   callsEnded(patienceMs: number): Promise<void>;
   /** Opens the operations port; resolves with its number, undefined where there is none. */
   openOps(): Promise<number | undefined>;
+  /** Calls are answered from now on: what goes on beside them may begin. */
+  begin(): void;
   /** Is not ready any more, and lets the janitor of another server work. */
   yield(): Promise<void>;
   /** To be called when nothing is served any more. */
@@ -81,7 +82,12 @@ export async function openKeeper(
     },
   };
   const volume = await openVolume(
-    { ...options.volume, ...leaseOf(options), keepsUploads: options.uploadResumeMs > 0 },
+    {
+      ...options.volume,
+      ...leaseOf(options),
+      keepsUploads: options.uploadResumeMs > 0,
+      answers: others === undefined,
+    },
     clock,
     observer,
     logger,
@@ -131,6 +137,9 @@ export async function openKeeper(
 
   async function openOps(): Promise<number | undefined> {
     if (options.opsListen === undefined) return undefined;
+    // Calls are answered by now, and need not wait for this to load.
+    const { openOpsServer } = await import('./http/ops-server.ts');
+    const { statusSources } = await import('./status-sources.ts');
     const parts = {
       volume,
       watch,
@@ -168,6 +177,7 @@ export async function openKeeper(
     makeRoom: (bytes) => upkeep.makeRoom(bytes),
     measure: (everything) => upkeep.measure(everything),
     openOps,
+    begin: () => upkeep.begin(),
     yield() {
       draining = true;
       return upkeep.yield();

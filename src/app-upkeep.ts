@@ -17,6 +17,8 @@ import type { Volume } from './store/volume.ts';
 export interface Upkeep {
   /** Whether all blobs are read again and again. */
   readonly scrubs: boolean;
+  /** Lets what goes on in a thread begin. Until then it would hold up the start, whose code is to be loaded too. */
+  begin(): void;
   /** A blob is to be looked at. */
   doubt(blob: BlobName): void;
   /** Makes room for so many bytes, if it can. */
@@ -80,6 +82,7 @@ export function startUpkeep(options: AppOptions, parts: UpkeepParts): Upkeep {
   ];
   return {
     scrubs: scrub !== undefined,
+    begin: () => thread.begin(),
     doubt: (blob) => scrubber?.doubt(blob),
     makeRoom: async (bytes) => (await janitor?.makeRoom(bytes)) ?? 'not-now',
     measure: async (everything) => await measurer?.measure(everything),

@@ -24,6 +24,7 @@ export async function startApp(options: AppOptions, logger: Logger): Promise<App
 
   try {
     doors = await openDoors(options, { volume, observer, logger, inPlace: listenInPlace });
+    keeper.begin();
     opsPort = await keeper.openOps();
   } catch (error) {
     await stop();

@@ -1,11 +1,12 @@
 import type { PublicCertificate } from './core/public-certificates.ts';
 import type { Clock } from './core/clock.ts';
-import type { StatusDetail, StatusSources, VolumeFigures } from './core/status.ts';
+import type { StatusDetail, StatusSources } from './core/status.ts';
 import type { StorageSummaries } from './inventory/storage-summaries.ts';
 import { volumeBrowser } from './inventory/volume-browser.ts';
 import type { VolumeWatch } from './janitor/volume-watch.ts';
 import type { Volume } from './store/volume.ts';
 import type { Remembered } from './telemetry/history.ts';
+import { volumeFigures } from './volume-figures.ts';
 
 /** What the status page shows, and to whom. */
 export interface StatusPageOptions {
@@ -30,9 +31,6 @@ export interface StatusParts {
   readonly certificates: () => readonly PublicCertificate[];
 }
 
-/** A volume that hangs must not hang the page, which is where people look then. Milliseconds. */
-const volumePatienceMs = 2000;
-
 /** A part of the composition root: what the page asks, and who answers. */
 export function statusSources(options: StatusPageOptions, parts: StatusParts): StatusSources {
   const { volume, watch, remembered, summaries, clock, startedAtMs, canPush, scrubs, leaseMs } = parts;
@@ -56,23 +54,6 @@ export function statusSources(options: StatusPageOptions, parts: StatusParts): S
     certificates: () => shownCertificates(certificates()),
     browser: options.detail === 'full' ? browser : undefined,
   };
-}
-
-/** Undefined when the volume fails or is silent. */
-export async function volumeFigures({ space }: Volume): Promise<VolumeFigures | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), volumePatienceMs);
-  });
-  try {
-    const usage = await Promise.race([space.usage().catch(() => undefined), late]);
-    if (usage === undefined) return undefined;
-    const { quotaBytes, used } = space;
-    const quota = quotaBytes && { limitBytes: quotaBytes, usedBytes: Math.round(used.current()) };
-    return { ...usage, headRoomBytes: space.headRoom(usage.totalBytes).min, quota: quota || undefined };
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Undefined where nobody tells this server of any. */

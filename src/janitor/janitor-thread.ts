@@ -6,6 +6,8 @@ import type { JanitorAnswers, JanitorRequest, JanitorResponse, JanitorTask } fro
 export interface JanitorThread {
   /** Rejects with the failure's words; or when the thread has ended, which a later task starts anew. */
   run<T extends JanitorTask>(task: T): Promise<JanitorAnswers[T['kind']]>;
+  /** Tasks wait until then. */
+  begin(): void;
   /** Ends it, in the middle of a task too: what rests in the trash is finished by a later one, here or elsewhere. */
   stop(): Promise<void>;
 }
@@ -26,6 +28,7 @@ export function janitorThread(root: string, onSteps: (steps: EvictionSteps) => v
   let worker: Worker | undefined;
   let lastId = 0;
   let stopped = false;
+  const begun = Promise.withResolvers<void>();
 
   function started(): Worker {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -52,18 +55,21 @@ export function janitorThread(root: string, onSteps: (steps: EvictionSteps) => v
   }
 
   return {
-    run(task) {
-      if (stopped) return Promise.reject(new Error('the thread was stopped'));
+    async run(task) {
+      await begun.promise;
+      if (stopped) throw new Error('the thread was stopped');
       worker ??= started();
       const id = ++lastId;
       const thread = worker;
-      return new Promise((resolve, reject) => {
+      return await new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
         thread.postMessage({ id, task } satisfies JanitorRequest);
       });
     },
+    begin: () => begun.resolve(),
     async stop() {
       stopped = true;
+      begun.resolve();
       const patience = new Promise((resolve) => setTimeout(resolve, endPatienceMs).unref());
       await Promise.race([worker?.terminate(), patience]);
     },

@@ -22,6 +22,7 @@ import { syncUpwards } from './durable-file.ts';
 import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { volumeIntakes } from './intakes.ts';
 import { leaseMemory } from './lease-memory.ts';
+import { noLeaseMemory } from './no-lease-memory.ts';
 import { type Layout, layoutOf, layoutVersion, makeFolders } from './layout.ts';
 import { fileTimeLeases } from './file-time-leases.ts';
 import { markProcess } from './process-marks.ts';
@@ -64,6 +65,8 @@ export interface VolumeOptions extends SpaceLimits {
   readonly durability: DurabilityMode;
   /** Left out: this process is a server. False for one of several that together are one, and of which another says so. */
   readonly isServer?: boolean;
+  /** Left out: calls are answered here. False: what these processes remember of blobs needs no memory in this one. */
+  readonly answers?: boolean;
   /** Hears of each large blob whose bytes were compared with its hash, and of what tells its file from others, for Volume.learnVerified. */
   readonly onVerified?: (blob: BlobName, file: readonly number[]) => void;
 }
@@ -105,7 +108,7 @@ export async function openVolume(
 ): Promise<Volume> {
   const layout = layoutOf(resolve(options.root));
   await makeRoot(layout);
-  const { isServer = true } = options;
+  const { isServer = true, answers = true } = options;
   if (options.durability === 'relaxed' && isServer)
     logger.warn(
       'pushes are acknowledged before they are on disk: a power cut may lose the last of them (DURABILITY=relaxed)',
@@ -116,7 +119,9 @@ export async function openVolume(
     throw volumeError(error, `opening ${layout.root}`);
   });
   const elapsed = elapsedClock(clock, () => performance.now());
-  const memory = leaseMemory(options.leaseMs, elapsed, options.remembersLeases);
+  const memory = answers
+    ? leaseMemory(options.leaseMs, elapsed, options.remembersLeases)
+    : noLeaseMemory(elapsed);
   const { coalesceMs } = options;
   const seen = seenBytes(options.leaseMs, options.onVerified);
   const leases = fileTimeLeases({
@@ -148,7 +153,7 @@ export async function openVolume(
   const trees = storedTrees(blobs, leases);
   const { indexOnly, leaseMs } = options;
   const durability = fileDurability(options.durability, calls, layout, leases, observer);
-  const whole = options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
+  const whole = answers && options.remembersLeases ? wholeTrees(memory, elapsed) : noTrees;
   const reaches = indexOnly ? elsewhere : reachChecker(blobs, trees, durability, whole);
   const records = recordsWithNumbers(volumeRecords(calls, layout, leases, durability), space);
   const references = volumeReferenceStore(layout, records, reaches);
