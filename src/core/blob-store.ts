@@ -28,6 +28,9 @@ export interface BlobStore {
   /** The same bytes, where they can be had without waiting for anything. Undefined says nothing: readWhole() does. */
   readAtOnce(digest: Digest): Uint8Array | undefined;
 
+  /** The same for each of many, in their order. */
+  readAllAtOnce(digests: PackedDigests): (Uint8Array | undefined)[];
+
   /**
    * Bytes [offset, offset + length) in chunks; 0 <= offset <= size, length >= 0.
    * Resolves once the blob is known to be here, so that an absent one fails before the first byte.

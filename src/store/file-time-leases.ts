@@ -266,6 +266,10 @@ export function fileTimeLeases(parts: LeaseParts): Leases {
     touch,
     touchInPlace,
     rests: (digest) => memory.rests(digest),
+    restingOf(digests) {
+      const now = memory.now();
+      return (index) => memory.restsPacked(digests, index, now);
+    },
     seenResting(digest, stats) {
       const moment = momentNow();
       if (restAt(stats, moment.wall) > 0) notePromised(digest, stats, moment);

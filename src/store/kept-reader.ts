@@ -1,29 +1,44 @@
 import { type Answer, following } from '../core/answer.ts';
 import { blobName, type Digest } from '../core/digest.ts';
+import type { PackedDigests } from '../core/packed-digests.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
-import { isOfFile, type SmallBlobs } from './small-blobs.ts';
+import { isOfFile, type SmallBlob, type SmallBlobs } from './small-blobs.ts';
 
 /** Of so many answers from memory one is looked at all the same: where somebody has removed files, it shows. */
 const looksEvery = 32;
 
 /**
  * Gives small blobs from memory, or undefined: what is promised for a while needs no look at its file, but for one now and then, and
- * anything else does. Errors are those of that look.
+ * anything else does.
  */
+export interface KeptReader {
+  /** Errors are those of the look. */
+  read(digest: Digest): Answer<Uint8Array | undefined>;
+  /** Without waiting for a look, nor for how it fails: who reads it then sees that. */
+  readAtOnce(digest: Digest): Uint8Array | undefined;
+  /** The same for each of many, without an object for those that need no look. */
+  readAllAtOnce(digests: PackedDigests): (Uint8Array | undefined)[];
+}
+
 export function keptReader(
   calls: Pick<FileCalls, 'stat'>,
   layout: Layout,
-  leases: Pick<Leases, 'rests' | 'seenResting'>,
+  leases: Pick<Leases, 'rests' | 'restingOf' | 'seenResting'>,
   small: SmallBlobs,
-): (digest: Digest) => Answer<Uint8Array | undefined> {
+): KeptReader {
   let unlooked = 0;
-  return (digest) => {
-    const name = blobName(digest);
-    const kept = small.find(name);
+  const needsNoLook = (rests: boolean) => rests && ++unlooked % looksEvery !== 0;
+
+  function read(digest: Digest): Answer<Uint8Array | undefined> {
+    const kept = small.find(blobName(digest));
     if (kept?.bytes.length !== digest.sizeBytes) return undefined;
-    if (leases.rests(digest) && ++unlooked % looksEvery !== 0) return kept.bytes;
+    return needsNoLook(leases.rests(digest)) ? kept.bytes : looked(digest, kept);
+  }
+
+  function looked(digest: Digest, kept: SmallBlob): Answer<Uint8Array | undefined> {
+    const name = blobName(digest);
     return following(calls.stat(layout.blob(name)), (stats) => {
       if (stats === undefined || !isOfFile(kept, stats)) {
         small.forget(name);
@@ -32,5 +47,33 @@ export function keptReader(
       leases.seenResting(digest, stats);
       return kept.bytes;
     });
+  }
+
+  function atOnce(reading: () => Answer<Uint8Array | undefined>): Uint8Array | undefined {
+    try {
+      const bytes = reading();
+      if (!(bytes instanceof Promise)) return bytes;
+      bytes.catch(() => {});
+    } catch {
+      // See KeptReader.
+    }
+    return undefined;
+  }
+
+  return {
+    read,
+    readAtOnce: (digest) => atOnce(() => read(digest)),
+    readAllAtOnce(digests) {
+      const rests = leases.restingOf(digests);
+      const find = small.finderOf(digests);
+      const all: (Uint8Array | undefined)[] = [];
+      for (let index = 0; index < digests.length; index++) {
+        const kept = find(index);
+        if (kept === undefined || kept.bytes.length !== digests.sizes[index]) all.push(undefined);
+        else if (needsNoLook(rests(index))) all.push(kept.bytes);
+        else all.push(atOnce(() => looked(digests.digest(index), kept)));
+      }
+      return all;
+    },
   };
 }

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
-import { takeHex } from '../core/digest-bytes.ts';
 import { digestFunctions } from '../core/digest-function.ts';
-import { hashBytes, type PackedDigests } from '../core/packed-digests.ts';
+import type { PackedDigests } from '../core/packed-digests.ts';
+import { hashPacker, hashWords } from './packed-hash.ts';
 import { takenMemory } from './taken-memory.ts';
 
 /**
@@ -20,6 +19,8 @@ export interface LeaseMemory {
   renewPacked(digests: PackedDigests): { readonly unknown: readonly number[]; readonly renewed: number };
   /** Whether it need not be looked at now. Promises nothing. */
   rests(digest: Digest): boolean;
+  /** The same for one of many, at that time. */
+  restsPacked(digests: PackedDigests, index: number, now: number): boolean;
   /** The time by which this is remembered. Milliseconds since some moment. */
   now(): number;
   /** The blob is promised, at that time; for so many milliseconds it need not be looked at again. */
@@ -37,7 +38,6 @@ export interface LeaseMemory {
 /** Of 256 Ki blobs, with 64 bytes each. Two bytes of a hash say which set it belongs to. */
 const sets = 65_536;
 const ways = 4;
-const hashWords = hashBytes / 4;
 /** What is known of a blob stands together, as the processor fetches it from memory. Times are those of the clock. */
 const [sizeAt, functionAt, promisedUntilAt, restsUntilAt] = [0, 1, 2, 3];
 const numbersOfSlot = 4;
@@ -47,32 +47,17 @@ const parts = 1024;
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
   const slots = sets * ways;
-  /** Of hashes that are longer, their SHA-256; shorter ones end with zeros. */
   const hashes = takenMemory(new Int32Array(slots * hashWords));
   /** The second word of each hash once more: what is not here shows in them, which the processor has near. */
   const marks = takenMemory(new Int32Array(slots));
   const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
-  const wanted = new Int32Array(hashWords);
-  const wantedBytes = Buffer.from(wanted.buffer);
-  /** Read here: a call of Buffer's for each costs more than its digits. */
-  const wantedDigits = Buffer.alloc(2 * hashBytes);
+  const packed = hashPacker();
   let forgotten = 0;
   let calls = 0;
 
-  /** Leaves the hash in `wanted`; the first slot of the set that it belongs to. */
-  function setOf({ hash }: Digest): number {
-    if (hash.length > 2 * hashBytes) sha256(hash).copy(wantedBytes);
-    else {
-      for (let at = 0; at < hash.length; at++) wantedDigits[at] = hash.charCodeAt(at);
-      takeHex(wantedDigits, 0, wantedBytes, 0, hash.length / 2);
-      if (hash.length < 2 * hashBytes) wantedBytes.fill(0, hash.length / 2);
-    }
-    return setOfWord(wanted[0] ?? 0);
-  }
-
-  /** After setOf(): where the numbers of the blob are, or -1. */
-  function slotIn(set: number, { sizeBytes, digestFunction }: Digest): number {
-    return slotOf(set, wanted, 0, sizeBytes, functionIndex(digestFunction));
+  /** Where the numbers of the blob are, or -1. `words`: its hash. */
+  function slotOfOne(words: Int32Array, { sizeBytes, digestFunction }: Digest): number {
+    return slotOf(setOfWord(words[0] ?? 0), words, 0, sizeBytes, functionIndex(digestFunction));
   }
 
   /** `at`: where in `words` its hash begins. */
@@ -135,7 +120,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   }
 
   function renew(digest: Digest, now: number): boolean {
-    const at = slotIn(setOf(digest), digest);
+    const at = slotOfOne(packed(digest.hash), digest);
     if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) return false;
     numbers[at + promisedUntilAt] = now + leaseMs;
     return true;
@@ -166,20 +151,24 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       return { unknown, renewed };
     },
     rests(digest) {
-      const at = slotIn(setOf(digest), digest);
+      const at = slotOfOne(packed(digest.hash), digest);
       return at !== -1 && elapsed() < (numbers[at + restsUntilAt] ?? 0);
+    },
+    restsPacked(digests, index, now) {
+      const at = slotOfRow(digests, index);
+      return at !== -1 && now < (numbers[at + restsUntilAt] ?? 0);
     },
     now: elapsed,
     promised(digest, restMs, now) {
-      const at = slotIn(setOf(digest), digest);
-      promise(at, wanted, 0, digest, restMs, now);
+      const words = packed(digest.hash);
+      promise(slotOfOne(words, digest), words, 0, digest, restMs, now);
     },
     promisedPacked(digests, index, restMs, now) {
       const { hashes: words, sizes, digestFunction } = digests;
       const blob = { sizeBytes: sizes[index] ?? 0, digestFunction };
       promise(slotOfRow(digests, index), words, index * hashWords, blob, restMs, now);
     },
-    isBroken: (digest) => isPromised(slotIn(setOf(digest), digest)),
+    isBroken: (digest) => isPromised(slotOfOne(packed(digest.hash), digest)),
     isBrokenPacked: (digests, index) => isPromised(slotOfRow(digests, index)),
     forgetAll() {
       // Sizes and functions say nothing without the times.
@@ -198,8 +187,4 @@ function setOfWord(word: number): number {
 /** As a number; none is 0, which stands where nothing was noted yet. */
 function functionIndex(digestFunction: Digest['digestFunction']): number {
   return digestFunctions.indexOf(digestFunction) + 1;
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

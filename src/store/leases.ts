@@ -40,6 +40,8 @@ export interface Leases {
   restMs(stats: Stats): number;
   /** Whether a look at its file would change nothing, as far as this process remembers: it is promised, and need not be touched. */
   rests(digest: Digest): boolean;
+  /** The same for many, now: says it of each, by its index. */
+  restingOf(digests: PackedDigests): (index: number) => boolean;
   /** A file of this blob was looked at and is what it should be; where its times promise it for a while, that is remembered. */
   seenResting(digest: Digest, stats: Stats): void;
   /** A new file of this blob is here. */

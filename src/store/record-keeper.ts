@@ -58,6 +58,7 @@ const noMemory: LeaseMemory = {
   renewAll: (digests) => [...digests],
   renewPacked: ({ length }) => ({ unknown: [...Array(length).keys()], renewed: 0 }),
   rests: () => false,
+  restsPacked: () => false,
   now: () => 0,
   promised: () => {},
   promisedPacked: () => {},

@@ -50,7 +50,7 @@ export function volumeBlobStore(
   keepsUploads: boolean,
 ): BlobStore {
   const hashing = new Map<string, Promise<string>>();
-  const readKept = keptReader(calls, layout, leases, small);
+  const kept = keptReader(calls, layout, leases, small);
 
   function damaged(digest: Digest, stats: Stats): CacheError {
     seen.noteWrong(blobName(digest), stats);
@@ -85,22 +85,10 @@ export function volumeBlobStore(
     throw absent(digest);
   }
 
-  function readAtOnce(digest: Digest): Uint8Array | undefined {
-    try {
-      const kept = readKept(digest);
-      if (!(kept instanceof Promise)) return kept;
-      // Whoever reads it then sees how that fails.
-      kept.catch(() => {});
-    } catch {
-      // The same.
-    }
-    return undefined;
-  }
-
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
     try {
-      return (await readKept(digest)) ?? (await readFile(digest));
+      return (await kept.read(digest)) ?? (await readFile(digest));
     } catch (error) {
       throw readFailed(digest, error);
     }
@@ -260,7 +248,8 @@ export function volumeBlobStore(
     findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
     findMissingPacked: (digests, signal) => leases.leasePacked(digests, signal),
     readWhole,
-    readAtOnce,
+    readAtOnce: (digest) => kept.readAtOnce(digest),
+    readAllAtOnce: (digests) => kept.readAllAtOnce(digests),
     read,
     put,
     openUpload: (name, digest, offset) => openUpload(site, name, digest, offset),
