@@ -15,6 +15,10 @@ export interface DigestRows {
   hash(index: number): string;
   /** Bytes from the beginning of one to the end of another, in the message, with the tag before each: field 2 of whatever lists digests so. */
   written(first: number, last: number): Uint8Array;
+  /** Bytes that writeField() writes. */
+  fieldLength(index: number): number;
+  /** Writes one as it stands in the message, as a field with this tag; where the next byte goes. */
+  writeField(index: number, tag: number, to: Uint8Array, at: number): number;
 }
 
 /** Many digests of one digest function, without an object for each. */

@@ -5,7 +5,7 @@ import type { ChunkStore } from '../core/chunk-store.ts';
 import { type Digest, distinctDigests, parseDigest } from '../core/digest.ts';
 import type { DigestFunction } from '../core/digest-function.ts';
 import type { Observer } from '../core/observer.ts';
-import { packedDigests } from '../core/packed-digests.ts';
+import { type PackedDigests, packedDigests } from '../core/packed-digests.ts';
 import { expectMayUpload } from '../core/push-permissions.ts';
 import type { TreeStore } from '../core/tree-store.ts';
 import { unzstdWhole, zstdWhole } from '../core/zstd.ts';
@@ -20,13 +20,14 @@ import {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Status as StatusMessage } from '../gen/google/rpc/status.ts';
 import type { Handlers } from '../grpc/service.ts';
+import { answersTo, type RowAnswer } from './batch-read-response.ts';
 import type { CallContext } from './call-context.ts';
 import { mostPageBytes, treePages } from './get-tree.ts';
 import { digestMessage } from './digest-message.ts';
 import { missingOf } from './find-missing-response.ts';
 import { maxBatchBytes } from './limits.ts';
 import { checkRequest } from './request-checks.ts';
-import { scannedRows } from './scanned-digests.ts';
+import { digestsOf, scannedRows } from './scanned-digests.ts';
 import { spliceBlob, splitBlob } from './split-splice.ts';
 import { statusOf } from './status.ts';
 
@@ -61,6 +62,16 @@ export function contentAddressableStorageService(
     const data = blobs.readAtOnce(digest);
     if (data === undefined) return undefined;
     return { digest: digestMessage(digest), data, compressor: Compressor_Value.IDENTITY, status: ok };
+  }
+
+  /** What is in memory is answered without an object for each. */
+  async function readRows(digests: PackedDigests): Promise<RowAnswer[]> {
+    const answers: (RowAnswer | undefined)[] = blobs.readAllAtOnce(digests);
+    const others: number[] = [];
+    for (let row = 0; row < answers.length; row++) if (answers[row] === undefined) others.push(row);
+    const read = await forEach(others, (row) => readOne(digests.digest(row), false));
+    for (const [at, row] of others.entries()) answers[row] = read[at];
+    return answers as RowAnswer[];
   }
 
   async function unzstd({ sizeBytes }: Digest, data: Uint8Array): Promise<Uint8Array> {
@@ -110,17 +121,31 @@ export function contentAddressableStorageService(
 
     async batchReadBlobs(request, { caller, signal }) {
       const { digestFunction } = checkRequest(request);
-      const digests = request.digests.map((digest) => parseDigest(digest, digestFunction));
-      await caller.stream.expectAnswer(checkBatch(digests.map(({ sizeBytes }) => sizeBytes)), signal);
+      const rows = scannedRows(request);
+      const expectAnswer = (sizes: readonly number[]) =>
+        caller.stream.expectAnswer(checkBatch(sizes), signal);
+      const counted = (answers: readonly RowAnswer[]) => {
+        const [hits, bytes] = hitsAndBytes(answers);
+        observer.lookedUp('read', caller.tool, hits, answers.length - hits);
+        observer.sent(service, caller.listener, bytes);
+      };
       const takesZstd = request.acceptableCompressors.includes(Compressor_Value.ZSTD);
+      if (rows !== undefined && !takesZstd) {
+        const digests = packedDigests(rows, digestFunction);
+        await expectAnswer(digests.sizes);
+        const answers = await readRows(digests);
+        counted(answers);
+        return answersTo(rows, answers);
+      }
+      const unchecked = rows === undefined ? request.digests : [...digestsOf(rows)];
+      const digests = unchecked.map((digest) => parseDigest(digest, digestFunction));
+      await expectAnswer(digests.map(({ sizeBytes }) => sizeBytes));
       // What is in memory is answered without a promise for each.
       const responses = await forEach(
         digests,
         (digest) => (takesZstd ? undefined : responseAtOnce(digest)) ?? readOne(digest, takesZstd),
       );
-      const hits = responses.filter(({ status }) => status?.code === 0).length;
-      observer.lookedUp('read', caller.tool, hits, responses.length - hits);
-      observer.sent(service, caller.listener, totalBytes(responses));
+      counted(responses);
       return { responses };
     },
 
@@ -176,6 +201,17 @@ function checkedUpdate(
   }
   const compressed = compressor === Compressor_Value.ZSTD;
   return { digest: parseDigest(digest, digestFunction), data, compressed };
+}
+
+/** How many of them are blobs, and the bytes of all. */
+function hitsAndBytes(answers: readonly RowAnswer[]): [hits: number, bytes: number] {
+  let [hits, bytes] = [0, 0];
+  for (const answer of answers) {
+    const data = answer instanceof Uint8Array ? answer : answer.data;
+    if (answer === data || (answer as BatchReadBlobsResponse_Response).status?.code === 0) hits++;
+    bytes += data.length;
+  }
+  return [hits, bytes];
 }
 
 function totalBytes(blobs: readonly { data: Uint8Array }[]): number {

@@ -2,6 +2,7 @@ import type { UncheckedDigest } from '../core/digest.ts';
 import { type DigestRows, hashBytes } from '../core/packed-digests.ts';
 import { hashTag, sizeAt, takeHex } from '../core/digest-bytes.ts';
 import type {
+  BatchReadBlobsRequest,
   ContentAddressableStorageDefinition,
   Digest,
   FindMissingBlobsRequest,
@@ -13,7 +14,10 @@ const digestsTag = 0x12;
 const leastRowBytes = 2 + 2 + 2 * hashBytes;
 const rowsOf = Symbol('the digests of a request, in rows');
 
-/** A request whose digests stand in rows, if they are written as clients write them; `blobDigests` has none then. */
+/** The requests that ask for many digests. */
+type ManyDigests = FindMissingBlobsRequest | BatchReadBlobsRequest;
+
+/** A request whose digests stand in rows, if they are written as clients write them; its list has none then. */
 interface WithRows {
   [rowsOf]?: DigestRows;
 }
@@ -26,9 +30,6 @@ export function withScannedDigests(
   definition: ContentAddressableStorageDefinition,
 ): ContentAddressableStorageDefinition {
   const { findMissingBlobs, batchReadBlobs } = definition.methods;
-  const inRows = (request: FindMissingBlobsRequest, rows: DigestRows): void => {
-    (request as WithRows)[rowsOf] = rows;
-  };
   return {
     ...definition,
     methods: {
@@ -37,28 +38,22 @@ export function withScannedDigests(
         ...findMissingBlobs,
         requestType: {
           ...findMissingBlobs.requestType,
-          decode: scanning(findMissingBlobs.requestType, (request) => request.blobDigests, inRows),
+          decode: scanning(findMissingBlobs.requestType, (request) => request.blobDigests),
         },
       },
       batchReadBlobs: {
         ...batchReadBlobs,
         requestType: {
           ...batchReadBlobs.requestType,
-          decode: scanning(
-            batchReadBlobs.requestType,
-            (request) => request.digests,
-            (request, rows) => {
-              for (const digest of digestsOf(rows)) request.digests.push(digest);
-            },
-          ),
+          decode: scanning(batchReadBlobs.requestType, (request) => request.digests),
         },
       },
     },
   };
 }
 
-/** The rows of a request for many digests; undefined where `blobDigests` has them. */
-export function scannedRows(request: FindMissingBlobsRequest): DigestRows | undefined {
+/** The rows of a request for many digests; undefined where its list has them. */
+export function scannedRows(request: ManyDigests): DigestRows | undefined {
   return (request as WithRows)[rowsOf];
 }
 
@@ -68,10 +63,9 @@ export function* digestsOf(rows: DigestRows): Generator<Digest & UncheckedDigest
     yield { hash: rows.hash(index), sizeBytes: BigInt(rows.sizes[index] ?? 0), isLowerHex: true };
 }
 
-function scanning<T>(
+function scanning<T extends ManyDigests>(
   type: { decode(bytes: Uint8Array): T },
   digestsIn: (request: T) => Digest[],
-  take: (request: T, rows: DigestRows) => void,
 ) {
   return (input: Parameters<typeof type.decode>[0]): T => {
     const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
@@ -81,7 +75,7 @@ function scanning<T>(
     // What is not in these rows is for the generated code, which gets all if there are digests among it, in their order.
     const request = type.decode(Buffer.concat([bytes.subarray(0, begin), bytes.subarray(end)]));
     if (digestsIn(request).length > 0) return type.decode(input);
-    take(request, rows);
+    (request as WithRows)[rowsOf] = rows;
     return request;
   };
 }
@@ -114,5 +108,20 @@ function scan(bytes: Buffer, begin: number): { rows: DigestRows; end: number } {
   };
   const written = (first: number, last: number): Uint8Array =>
     bytes.subarray((hashesAt[first] ?? 0) - 4, (hashesAt[last + 1] ?? at + 4) - 4);
-  return { rows: { length: sizes.length, hashes, sizes, hash, written }, end: at };
+  // The byte that tells its length comes first.
+  const beginOf = (index: number): number => (hashesAt[index] ?? 0) - 3;
+  const endOf = (index: number): number => beginOf(index) + 1 + (bytes[beginOf(index)] ?? 0);
+  const fieldLength = (index: number): number => 1 + endOf(index) - beginOf(index);
+  const writeField = (index: number, tag: number, to: Uint8Array, toAt: number): number => {
+    let next = toAt;
+    to[next++] = tag;
+    const end = endOf(index);
+    // Of so few bytes, a call that copies them costs more.
+    for (let from = beginOf(index); from < end; from++) to[next++] = bytes[from] ?? 0;
+    return next;
+  };
+  return {
+    rows: { length: sizes.length, hashes, sizes, hash, written, fieldLength, writeField },
+    end: at,
+  };
 }

@@ -5,8 +5,10 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import {
   BatchReadBlobsRequest,
+  BatchReadBlobsResponse_Response,
   Compressor_Value,
   ContentAddressableStorageDefinition,
+  type Digest,
   FindMissingBlobsRequest,
 } from '../../src/gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import { type DigestRows, hashBytes } from '../../src/core/packed-digests.ts';
@@ -88,12 +90,14 @@ test('as many digests as fit into the longest message are understood', () => {
 /** The message, or that it is none. */
 function outcome(type: { decode(bytes: Uint8Array): unknown }, bytes: Uint8Array): unknown {
   try {
-    const request = type.decode(bytes) as FindMissingBlobsRequest;
+    const request = type.decode(bytes) as FindMissingBlobsRequest | BatchReadBlobsRequest;
     const rows = scannedRows(request);
     if (rows !== undefined) {
-      assert.deepEqual(request.blobDigests, []);
-      request.blobDigests = [...digestsOf(rows)];
+      const list: Digest[] = 'digests' in request ? request.digests : request.blobDigests;
+      assert.equal(list.length, 0);
+      list.push(...digestsOf(rows));
       assertHashes(rows);
+      assertFields(rows);
     }
     return withoutMarks(request);
   } catch (error) {
@@ -106,6 +110,21 @@ function assertHashes(rows: DigestRows): void {
   for (let index = 0; index < rows.length; index++) {
     const hash = Buffer.from(rows.hashes.subarray(index * hashBytes, (index + 1) * hashBytes));
     assert.equal(hash.toString('hex'), rows.hash(index));
+  }
+}
+
+/** Rows that are given back, as the only field of a response and behind others. */
+function assertFields(rows: DigestRows): void {
+  const digestTag = 0x0a;
+  for (let index = 0; index < rows.length; index++) {
+    const bytes = Buffer.alloc(3 + rows.fieldLength(index), 0xff);
+    assert.equal(rows.writeField(index, digestTag, bytes, 2), bytes.length - 1);
+    const { digest } = BatchReadBlobsResponse_Response.decode(bytes.subarray(2, -1));
+    assert.deepEqual(
+      [digest?.hash, digest?.sizeBytes],
+      [rows.hash(index), BigInt(rows.sizes[index] ?? assert.fail())],
+    );
+    assert.deepEqual([...bytes.subarray(0, 2), bytes.at(-1)], [0xff, 0xff, 0xff]);
   }
 }
 
