@@ -1,3 +1,4 @@
+import type { Answer } from './answer.ts';
 import type { BlobName, Digest } from './digest.ts';
 import type { PackedDigests } from './packed-digests.ts';
 
@@ -25,8 +26,8 @@ export interface BlobStore {
    */
   readWhole(digest: Digest): Promise<Uint8Array>;
 
-  /** The same bytes, where they can be had without waiting for anything. Undefined says nothing: readWhole() does. */
-  readAtOnce(digest: Digest): Uint8Array | undefined;
+  /** The same, without a promise for bytes that can be had without waiting for anything. Does not throw: what fails rejects. */
+  readPromptly(digest: Digest): Answer<Uint8Array>;
 
   /** The same for each of many, in their order. */
   readAllAtOnce(digests: PackedDigests): (Uint8Array | undefined)[];

@@ -42,14 +42,18 @@ export function contentAddressableStorageService(
   chunks: ChunkStore,
   observer: Observer,
 ): Handlers<ContentAddressableStorageDefinition, CallContext> {
-  async function readOne(digest: Digest, takesZstd: boolean): Promise<BatchReadBlobsResponse_Response> {
+  async function readLater(
+    digest: Digest,
+    bytes: Answer<Uint8Array>,
+    takesZstd: boolean,
+  ): Promise<BatchReadBlobsResponse_Response> {
     const answer = {
       digest: digestMessage(digest),
       data: new Uint8Array(),
       compressor: Compressor_Value.IDENTITY,
     };
     try {
-      const data = await blobs.readWhole(digest);
+      const data = await bytes;
       const compressed = takesZstd ? await zstdWhole(data) : undefined;
       if (compressed === undefined) return { ...answer, data, status: ok };
       return { ...answer, data: compressed, compressor: Compressor_Value.ZSTD, status: ok };
@@ -58,10 +62,17 @@ export function contentAddressableStorageService(
     }
   }
 
-  function responseAtOnce(digest: Digest): BatchReadBlobsResponse_Response | undefined {
-    const data = blobs.readAtOnce(digest);
-    if (data === undefined) return undefined;
+  /** What can be read without waiting is answered without a promise for each. */
+  function readOne(digest: Digest, takesZstd: boolean): Answer<BatchReadBlobsResponse_Response> {
+    const data = blobs.readPromptly(digest);
+    if (takesZstd || data instanceof Promise) return readLater(digest, data, takesZstd);
     return { digest: digestMessage(digest), data, compressor: Compressor_Value.IDENTITY, status: ok };
+  }
+
+  /** The same without zstd: bytes alone where that is all that is to be said. */
+  function readRow(digest: Digest): Answer<RowAnswer> {
+    const data = blobs.readPromptly(digest);
+    return data instanceof Promise ? readLater(digest, data, false) : data;
   }
 
   /** What is in memory is answered without an object for each. */
@@ -69,7 +80,7 @@ export function contentAddressableStorageService(
     const answers: (RowAnswer | undefined)[] = blobs.readAllAtOnce(digests);
     const others: number[] = [];
     for (let row = 0; row < answers.length; row++) if (answers[row] === undefined) others.push(row);
-    const read = await forEach(others, (row) => readOne(digests.digest(row), false));
+    const read = await forEach(others, (row) => readRow(digests.digest(row)));
     for (const [at, row] of others.entries()) answers[row] = read[at];
     return answers as RowAnswer[];
   }
@@ -140,11 +151,7 @@ export function contentAddressableStorageService(
       const unchecked = rows === undefined ? request.digests : [...digestsOf(rows)];
       const digests = unchecked.map((digest) => parseDigest(digest, digestFunction));
       await expectAnswer(digests.map(({ sizeBytes }) => sizeBytes));
-      // What is in memory is answered without a promise for each.
-      const responses = await forEach(
-        digests,
-        (digest) => (takesZstd ? undefined : responseAtOnce(digest)) ?? readOne(digest, takesZstd),
-      );
+      const responses = await forEach(digests, (digest) => readOne(digest, takesZstd));
       counted(responses);
       return { responses };
     },

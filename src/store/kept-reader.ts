@@ -4,7 +4,7 @@ import type { PackedDigests } from '../core/packed-digests.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
-import { isOfFile, type SmallBlob, type SmallBlobs } from './small-blobs.ts';
+import { isOfFile, type SmallBlobs } from './small-blobs.ts';
 
 /** Of so many answers from memory one is looked at all the same: where somebody has removed files, it shows. */
 const looksEvery = 32;
@@ -16,9 +16,7 @@ const looksEvery = 32;
 export interface KeptReader {
   /** Errors are those of the look. */
   read(digest: Digest): Answer<Uint8Array | undefined>;
-  /** Without waiting for a look, nor for how it fails: who reads it then sees that. */
-  readAtOnce(digest: Digest): Uint8Array | undefined;
-  /** The same for each of many, without an object for those that need no look. */
+  /** Each of many, without waiting for a look, nor for how it fails: who reads it then sees that. */
   readAllAtOnce(digests: PackedDigests): (Uint8Array | undefined)[];
 }
 
@@ -32,16 +30,16 @@ export function keptReader(
   const needsNoLook = (rests: boolean) => rests && ++unlooked % looksEvery !== 0;
 
   function read(digest: Digest): Answer<Uint8Array | undefined> {
-    const kept = small.find(blobName(digest));
+    const kept = small.find(digest);
     if (kept?.bytes.length !== digest.sizeBytes) return undefined;
     return needsNoLook(leases.rests(digest)) ? kept.bytes : looked(digest, kept);
   }
 
-  function looked(digest: Digest, kept: SmallBlob): Answer<Uint8Array | undefined> {
-    const name = blobName(digest);
-    return following(calls.stat(layout.blob(name)), (stats) => {
+  function looked(digest: Digest, kept = small.find(digest)): Answer<Uint8Array | undefined> {
+    if (kept === undefined) return undefined;
+    return following(calls.stat(layout.blob(blobName(digest))), (stats) => {
       if (stats === undefined || !isOfFile(kept, stats)) {
-        small.forget(name);
+        small.forget(digest);
         return undefined;
       }
       leases.seenResting(digest, stats);
@@ -62,16 +60,15 @@ export function keptReader(
 
   return {
     read,
-    readAtOnce: (digest) => atOnce(() => read(digest)),
     readAllAtOnce(digests) {
       const rests = leases.restingOf(digests);
-      const find = small.finderOf(digests);
+      const bytesAt = small.bytesOf(digests);
       const all: (Uint8Array | undefined)[] = [];
       for (let index = 0; index < digests.length; index++) {
-        const kept = find(index);
-        if (kept === undefined || kept.bytes.length !== digests.sizes[index]) all.push(undefined);
-        else if (needsNoLook(rests(index))) all.push(kept.bytes);
-        else all.push(atOnce(() => looked(digests.digest(index), kept)));
+        const bytes = bytesAt(index);
+        if (bytes === undefined || bytes.length !== digests.sizes[index]) all.push(undefined);
+        else if (needsNoLook(rests(index))) all.push(bytes);
+        else all.push(atOnce(() => looked(digests.digest(index))));
       }
       return all;
     },

@@ -1,8 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Digest } from '../core/digest.ts';
-import { digestFunctions } from '../core/digest-function.ts';
 import type { PackedDigests } from '../core/packed-digests.ts';
-import { hashPacker, hashWords } from './packed-hash.ts';
+import { functionIndex, hashPacker, hashWords } from './packed-hash.ts';
 import { takenMemory } from './taken-memory.ts';
 
 /**
@@ -182,9 +181,4 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
 /** The first slot of the set that a hash with this first word belongs to. */
 function setOfWord(word: number): number {
   return (word & (sets - 1)) * ways;
-}
-
-/** As a number; none is 0, which stands where nothing was noted yet. */
-function functionIndex(digestFunction: Digest['digestFunction']): number {
-  return digestFunctions.indexOf(digestFunction) + 1;
 }

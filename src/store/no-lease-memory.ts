@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import type { LeaseMemory } from './lease-memory.ts';
 
-/** For a process that promises nothing to anybody: each blob has to be looked at. */
+/** For who promises nothing to anybody: each blob is looked at, each time. */
 export function noLeaseMemory(elapsed: Clock): LeaseMemory {
   return {
     renewAll: (digests) => [...digests],
     renewPacked: ({ length }) => ({ unknown: Array.from({ length }, (_, index) => index), renewed: 0 }),
     rests: () => false,
+    restsPacked: () => false,
     now: elapsed,
     promised: () => {},
     promisedPacked: () => {},

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { takeHex } from '../core/digest-bytes.ts';
+import { type DigestFunction, digestFunctions } from '../core/digest-function.ts';
 import { hashBytes } from '../core/packed-digests.ts';
 
 /** Words of a hash that stands as in PackedDigests. */
@@ -24,4 +25,9 @@ export function hashPacker(): (hash: string) => Int32Array {
     if (hash.length < 2 * hashBytes) bytes.fill(0, hash.length / 2);
     return words;
   };
+}
+
+/** As a number; none is 0, which stands where nothing was noted yet. */
+export function functionIndex(digestFunction: DigestFunction): number {
+  return digestFunctions.indexOf(digestFunction) + 1;
 }

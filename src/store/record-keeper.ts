@@ -5,7 +5,7 @@ import type { Durability } from './durability.ts';
 import { elsewhere } from './elsewhere.ts';
 import { fileCallsFor } from './file-calls.ts';
 import type { Layout } from './layout.ts';
-import type { LeaseMemory } from './lease-memory.ts';
+import { noLeaseMemory } from './no-lease-memory.ts';
 import { fileTimeLeases } from './file-time-leases.ts';
 import type { Leases } from './leases.ts';
 import { type ReachChecker, reachChecker } from './reach.ts';
@@ -53,21 +53,6 @@ const missingNamed = 32;
 /** Nothing rests on what is only kept. */
 const noDurability: Durability = { isSynced: () => true, sync: () => Promise.resolve() };
 const unwritten = { syncRecord: () => Promise.resolve(), syncName: () => Promise.resolve() };
-/** All is looked at, each time. */
-const noMemory: LeaseMemory = {
-  renewAll: (digests) => [...digests],
-  renewPacked: ({ length }) => ({ unknown: [...Array(length).keys()], renewed: 0 }),
-  rests: () => false,
-  restsPacked: () => false,
-  now: () => 0,
-  promised: () => {},
-  promisedPacked: () => {},
-  isBroken: () => false,
-  isBrokenPacked: () => false,
-  forgetAll: () => {},
-  generation: () => 0,
-};
-
 /** `onBlob` hears of each blob that was leased. Rejects when the volume's clock cannot be asked. */
 export async function recordKeeper(
   layout: Layout,
@@ -86,7 +71,7 @@ export async function recordKeeper(
     clock: now,
     // A file of another size is as good as missing, and is told of as that.
     observer: { doubted: () => {}, promiseBroken: () => {} },
-    memory: noMemory,
+    memory: noLeaseMemory(() => 0),
     seen: { wereWrong: () => false },
   });
   const records = volumeRecords(calls, layout, leases, unwritten);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { type Answer, following } from '../core/answer.ts';
 import type { BlobReading, BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import {
@@ -85,25 +86,40 @@ export function volumeBlobStore(
     throw absent(digest);
   }
 
-  async function readWhole(digest: Digest): Promise<Uint8Array> {
+  function readPromptly(digest: Digest): Answer<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
     try {
-      return (await kept.read(digest)) ?? (await readFile(digest));
+      const bytes = following(kept.read(digest), (bytes) => bytes ?? readFile(digest));
+      if (!(bytes instanceof Promise)) return bytes;
+      return bytes.catch((error: unknown) => {
+        throw readFailed(digest, error);
+      });
     } catch (error) {
-      throw readFailed(digest, error);
+      return Promise.reject(readFailed(digest, error));
     }
   }
 
+  async function readWhole(digest: Digest): Promise<Uint8Array> {
+    return await readPromptly(digest);
+  }
+
   /** By what is on the disk, and not by what is remembered. */
-  async function readFile(digest: Digest): Promise<Uint8Array> {
-    const inPlace = await calls.readSmall(layout.blob(blobName(digest)), digest.sizeBytes, digest.sizeBytes);
-    const { stats, bytes } = inPlace ?? (await readFromTrash(digest));
+  function readFile(digest: Digest): Answer<Uint8Array> {
+    const { sizeBytes } = digest;
+    return following(calls.readSmall(layout.blob(blobName(digest)), sizeBytes, sizeBytes), (inPlace) =>
+      inPlace === undefined
+        ? readFromTrash(digest).then((file) => verified(digest, file))
+        : verified(digest, inPlace),
+    );
+  }
+
+  function verified(digest: Digest, { stats, bytes }: SmallFile): Uint8Array {
     if (bytes === undefined) {
       observer.doubted(blobName(digest), 'wrong-size');
       throw absent(digest);
     }
     if (hashOf(digest.digestFunction, bytes) !== digest.hash) throw damaged(digest, stats);
-    if (leases.now() - stats.ctimeMs > settledMs) small.keep(blobName(digest), stats, bytes);
+    if (leases.now() - stats.ctimeMs > settledMs) small.keep(digest, stats, bytes);
     return bytes;
   }
 
@@ -248,7 +264,7 @@ export function volumeBlobStore(
     findMissing: (digests, signal) => leases.leaseAll(distinctDigests(digests), signal),
     findMissingPacked: (digests, signal) => leases.leasePacked(digests, signal),
     readWhole,
-    readAtOnce: (digest) => kept.readAtOnce(digest),
+    readPromptly,
     readAllAtOnce: (digests) => kept.readAllAtOnce(digests),
     read,
     put,
