@@ -77,13 +77,7 @@ export interface BlobStore {
   fileFor(digest: Digest): Promise<string | undefined>;
 }
 
-/** Bytes before each chunk of a BlobReading that are nobody's: room for the envelope of a message. */
-export const chunkHeadroom = 16;
-
-/**
- * Part of a blob on its way out. Each chunk is alone in its ArrayBuffer, with chunkHeadroom bytes before it
- * that the consumer may write to.
- */
+/** Part of a blob on its way out, in chunks with room before them (roomyChunk). */
 export interface BlobReading extends AsyncIterable<Uint8Array> {
   /**
    * The same chunks, for who needs none of them any more when asking for the one after the next: its bytes become another then, and

@@ -1,19 +1,11 @@
-import { Readable, type TransformOptions } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import {
-  constants,
-  createZstdCompress,
-  zstdCompress,
-  zstdCompressSync,
-  zstdDecompress,
-  zstdDecompressSync,
-  type ZstdOptions,
-} from 'node:zlib';
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { CacheError } from './cache-error.ts';
 import { slots } from './slots.ts';
 import { ZstdDecoder } from './zstd-decoder.ts';
+import { ZstdEncoder } from './zstd-encoder.ts';
 
 /**
  * A decoder keeps as much of the past as the sender says that it must, up to 2^23 bytes: what RFC 8878
@@ -22,10 +14,9 @@ import { ZstdDecoder } from './zstd-decoder.ts';
 const windowLogMax = 23;
 const decoding = { params: { [constants.ZSTD_d_windowLogMax]: windowLogMax } };
 /** The level that costs least: what is sent is compressed anew for each reader. */
-const encoding = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** Size of the pieces that come out of a stream that compresses. */
-const chunkSize = 256 * 1024;
-/** And at most of one that decompresses: smaller ones are more turns of the thread pool when they are written. */
+const level = 1;
+const encoding = { params: { [constants.ZSTD_c_compressionLevel]: level } };
+/** At most what comes out of a stream that decompresses: smaller ones are more turns of the thread pool when they are written. */
 const decodedBytes = 512 * 1024;
 /**
  * Most that is decoded in one go, while everything else waits: made for it, a millisecond's work is in a few KiB that give nothing.
@@ -34,8 +25,6 @@ const encodedBytes = 128 * 1024;
 /** Memory of decoders that have ended, for the next. */
 const spares: Buffer[] = [];
 const mostSpares = 4;
-/** One piece of the source at a time: its memory may be used again for the one after the next. */
-const compressing: ZstdOptions & TransformOptions = { ...encoding, chunkSize, writableHighWaterMark: 1 };
 /** Streams at once, in both directions together: a decoder's window is memory that the sender decides on. */
 const streams = slots(64);
 /** Less than this costs less to (de)compress than a turn through the thread pool. Bytes. */
@@ -44,20 +33,21 @@ const atOnceUpTo = 32 * 1024;
 const pooledCompress = promisify<Uint8Array, object, Buffer>(zstdCompress);
 const pooledDecompress = promisify<Uint8Array, object, Buffer>(zstdDecompress);
 
-/** Compressed pieces of a stream of bytes, of which it needs none any more when it asks for the next. What the source throws is thrown, and the compressed stream then has no end. */
+/**
+ * Compressed pieces of a stream of bytes, each needed no more when the one after the next is asked for: its memory is used again. Of the
+ * source it needs one piece at a time. What the source throws is thrown, and the compressed stream then has no end.
+ */
 export async function* zstdCompressed(
   source: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const release = await streams.take(signal);
+  const encoder = new ZstdEncoder(level);
   try {
-    const transform = createZstdCompress(compressing);
-    const pumping = pipeline(source, transform);
-    // Its failure is the transform's too, and is thrown there.
-    pumping.catch(() => {});
-    yield* transform as AsyncIterable<Uint8Array>;
-    await pumping;
+    for await (const piece of source) yield* encoder.compress(piece);
+    yield* encoder.end();
   } finally {
+    encoder.close();
     release();
   }
 }

@@ -115,7 +115,12 @@ async function sendCompressed(
   onFound();
   const { etag: _ofPlainBytes, 'accept-ranges': _none, ...others } = headers;
   exchange.response.writeHead(200, { ...others, 'content-encoding': 'zstd' });
-  await sendAll(exchange, reading, zstdCompressed(reading.reusing(), exchange.signal), observer);
+  await sendAll(exchange, reading, copied(zstdCompressed(reading.reusing(), exchange.signal)), observer);
+}
+
+/** For a stream, which keeps more than one. */
+async function* copied(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 async function sendAll(

@@ -1,4 +1,4 @@
-import { chunkHeadroom } from '../core/blob-store.ts';
+import { hasHeadroom } from '../core/roomy-chunk.ts';
 import type { ByteStreamDefinition, ReadResponse } from '../gen/google/bytestream/bytestream.ts';
 import { prefixBytes } from '../grpc/message-frame.ts';
 import { fieldLength, writeHead } from './field-writing.ts';
@@ -27,11 +27,6 @@ function readResponseBytes(data: Uint8Array): Uint8Array {
   message.set(header);
   if (!hasRoom) message.set(data, header.length);
   return message;
-}
-
-/** Whether the bytes before it are nobody's: part of a larger buffer has neighbours. */
-function hasHeadroom({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return byteOffset === chunkHeadroom && buffer.byteLength === chunkHeadroom + length;
 }
 
 /** What stands before the data. */

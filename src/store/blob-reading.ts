@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { type BlobReading, chunkHeadroom } from '../core/blob-store.ts';
+import type { BlobReading } from '../core/blob-store.ts';
 import type { Digest } from '../core/digest.ts';
+import { type Allocate, chunksInTurns, roomyChunk } from '../core/roomy-chunk.ts';
 import { chunkBytesNow, readingBegun } from './chunk-size.ts';
 import { readFully } from './durable-file.ts';
 import { newHasher } from './hashing.ts';
@@ -37,8 +38,8 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   }
   return {
     close,
-    reusing: () => all(inTurns()),
-    [Symbol.asyncIterator]: () => all(newChunk),
+    reusing: () => all(chunksInTurns(chunksInUse)),
+    [Symbol.asyncIterator]: () => all(roomyChunk),
   };
 }
 
@@ -46,32 +47,15 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
 export function readingOf(bytes: Uint8Array, offset: number, length: number): BlobReading {
   async function* copied(): AsyncGenerator<Uint8Array> {
     if (length === 0) return;
-    const chunk = newChunk(length);
+    const chunk = roomyChunk(length);
     chunk.set(bytes.subarray(offset, offset + length));
     yield await Promise.resolve(chunk);
   }
   return { close: () => Promise.resolve(), reusing: copied, [Symbol.asyncIterator]: copied };
 }
 
-/** Gives memory for a chunk of so many bytes. */
-type Allocate = (length: number) => Buffer;
-
 /** The consumer has two: one that it sends, and one that it is given. A third is being read. */
 const chunksInUse = 3;
-
-function newChunk(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(chunkHeadroom + length).subarray(chunkHeadroom);
-}
-
-function inTurns(): Allocate {
-  const inUse: Buffer[] = [];
-  return (length) => {
-    const oldest = inUse.length === chunksInUse ? inUse.shift() : undefined;
-    const chunk = oldest?.length === length ? oldest : newChunk(length);
-    inUse.push(chunk);
-    return chunk;
-  };
-}
 
 async function* chunks(
   handle: FileHandle,
