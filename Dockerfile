@@ -31,9 +31,9 @@ COPY --from=runtime-files /app ./
 RUN mkdir /data && chown 1000:1000 /data
 
 # /run/weir is made by whoever mounts it: a folder that only weir and nginx can enter.
-# File operations wait in the thread pool, whose default of four is few for a cache.
+# As bin/weir has it.
 ENV NODE_ENV=production \
-    UV_THREADPOOL_SIZE=16 \
+    UV_THREADPOOL_SIZE=64 \
     VOLUME=/data \
     PULL_LISTEN=unix:/run/weir/pull.sock \
     PUSH_LISTEN=unix:/run/weir/push.sock \

@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { constants, createZstdCompress } from 'node:zlib';
 import { chunksInTurns } from './roomy-chunk.ts';
+import { slots } from './slots.ts';
 
 /**
  * What node:zlib's streams stand on, in all versions that have zstd. A stream makes new memory for each piece that comes out: a quarter
@@ -35,6 +37,12 @@ const frameBytes = 64;
 const withoutPoolUpTo = 32 * 1024;
 /** Whoever sends what comes out has one piece on its way while the next is made. */
 const piecesInUse = 2;
+
+/**
+ * Compressing at once in the thread pool, whose threads are many since most of them wait for disks: more than there are processors make nothing
+ * faster, and keep the event loop from its own.
+ */
+export const compressing = slots(2 * availableParallelism());
 
 let handleClass: (new () => Handle) | undefined;
 
@@ -114,10 +122,12 @@ export class ZstdEncoder {
       this.#handle.writeSync(...what);
       return;
     }
+    const release = await compressing.take();
     await new Promise<void>((resolve) => {
       this.#step = { from, to, resolve };
       this.#handle.write(...what);
     });
     this.#step = undefined;
+    release();
   }
 }

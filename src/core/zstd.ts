@@ -5,7 +5,7 @@ import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompre
 import { CacheError } from './cache-error.ts';
 import { slots } from './slots.ts';
 import { ZstdDecoder } from './zstd-decoder.ts';
-import { ZstdEncoder } from './zstd-encoder.ts';
+import { compressing, ZstdEncoder } from './zstd-encoder.ts';
 
 /**
  * A decoder keeps as much of the past as the sender says that it must, up to 2^23 bytes: what RFC 8878
@@ -90,8 +90,17 @@ export async function* zstdDecompressed(
 /** Compressed bytes, or undefined when that saves nothing. */
 export async function zstdWhole(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const compressed =
-    bytes.length > atOnceUpTo ? await pooledCompress(bytes, encoding) : zstdCompressSync(bytes, encoding);
+    bytes.length > atOnceUpTo ? await compressInPool(bytes) : zstdCompressSync(bytes, encoding);
   return compressed.length < bytes.length ? compressed : undefined;
+}
+
+async function compressInPool(bytes: Uint8Array): Promise<Uint8Array> {
+  const release = await compressing.take();
+  try {
+    return await pooledCompress(bytes, encoding);
+  } finally {
+    release();
+  }
 }
 
 /** What the compressed bytes give, which may not be more than expected. Throws 'digest-mismatch' when it is, or when they are no zstd stream. */

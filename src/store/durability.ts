@@ -41,8 +41,8 @@ export interface RecordDurability {
   syncName(path: string): Promise<void>;
 }
 
-/** In flight together, so that the file system can serve several with one write of its journal. */
-const syncsAtOnce = 32;
+/** In flight together, so that the file system can serve several with one write of its journal: as many as there are threads (bin/weir). */
+const syncsAtOnce = 64;
 /** Sets of files that are known to be on disk: 128 Ki of them, in 5 MiB. To sync one once more costs little. */
 const syncedSets = 32_768;
 
