@@ -1,5 +1,5 @@
 // `npm run bench`: see docs/benchmarks.md.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { obtainParts } from '../test/support/real-parts.ts';
 import { readOptions } from './options.ts';
 import { profileWork } from './profiles.ts';
 import { progress } from './progress.ts';
+import { removeTree } from './remove-tree.ts';
 import { saveResults } from './report/page.ts';
 import { tables } from './report/table.ts';
 import type { WorkResult } from './results.ts';
@@ -38,7 +39,9 @@ try {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  shown.status('removing what was stored');
+  await removeTree(folder);
+  shown.end();
 }
 
 async function profileAll(): Promise<void> {

@@ -1,10 +1,11 @@
 // One work: every server prepared, then measured in turn, round after round, so that what else the machine does in the
 // meantime meets them all.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Contestant, contestantOf, resultOf, runRound } from './contestant.ts';
 import { busySeconds, machine } from './machine.ts';
 import { allServers, type Round, type ServerResult, type WorkResult } from './results.ts';
+import { removeTree } from './remove-tree.ts';
 import { usageOf } from './servers/process-tree.ts';
 import type { ServerKind } from './servers/server-kind.ts';
 import { tlsPair } from './servers/tls-pair.ts';
@@ -84,13 +85,14 @@ export async function measure(
   } finally {
     say('cleaning up');
     await Promise.all([...contestants].map(leave));
-    await rm(folder, { recursive: true, force: true });
+    if (work.isLarge === true) await removeTree(folder);
   }
 }
 
+/** What it stored is removed with all that the work has. */
 async function leave({ server, prepared }: Contestant): Promise<void> {
   await prepared.end?.();
-  await server.stop();
+  await server.end();
 }
 
 /** It has no version, and no memory worth a figure. */

@@ -17,7 +17,7 @@ import type { Volume } from './store/volume.ts';
 export interface Upkeep {
   /** Whether all blobs are read again and again. */
   readonly scrubs: boolean;
-  /** Lets what goes on in a thread begin. Until then it would hold up the start, whose code is to be loaded too. */
+  /** Lets what goes on in a thread begin soon, or now where somebody waits for it. Its code is loaded then, and first calls are not to wait for that. */
   begin(): void;
   /** A blob is to be looked at. */
   doubt(blob: BlobName): void;
@@ -43,6 +43,8 @@ export interface UpkeepParts {
 const hour = 3_600_000;
 const spaceEveryMs = 30_000;
 const quarantineEveryMs = 30_000;
+/** First calls have a server's start for themselves for so long. */
+const quietMs = 3000;
 
 export function startUpkeep(options: AppOptions, parts: UpkeepParts): Upkeep {
   const { volume, measuredSpace, clock, observer, logger } = parts;
@@ -80,16 +82,25 @@ export function startUpkeep(options: AppOptions, parts: UpkeepParts): Upkeep {
     every(spaceEveryMs, () => space.renew(), logger),
     ...(pushed ? [every(quarantineEveryMs, () => sweepQuarantine(volume, clock, logger), logger)] : []),
   ];
+  let quiet: NodeJS.Timeout | undefined;
   return {
     scrubs: scrub !== undefined,
-    begin: () => thread.begin(),
+    begin() {
+      // Until it has been measured, nobody knows how full a quota is.
+      if (measurer === undefined) quiet = setTimeout(() => thread.begin(), quietMs).unref();
+      else thread.begin();
+    },
     doubt: (blob) => scrubber?.doubt(blob),
-    makeRoom: async (bytes) => (await janitor?.makeRoom(bytes)) ?? 'not-now',
+    async makeRoom(bytes) {
+      thread.begin();
+      return (await janitor?.makeRoom(bytes)) ?? 'not-now';
+    },
     measure: async (everything) => await measurer?.measure(everything),
     async yield() {
       await Promise.all([janitor?.yield(), scrub?.stop()]);
     },
     async stop() {
+      clearTimeout(quiet);
       for (const each of repeated) void each.stop();
       measurer?.stop();
       // What is under way in the thread is cut, and nobody complains of it.

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { type Clients, clientsAt } from '../../test/support/wire.ts';
 import { freePorts } from '../../test/support/free-ports.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { Usage } from './process-tree.ts';
 import { commandOf, type ServerKind, type TlsFront } from './server-kind.ts';
 import { type ServerProcess, startProcess } from './server-process.ts';
@@ -71,8 +70,7 @@ export async function startServer(kind: ServerKind, parent: string, front?: TlsF
   };
   const stop = async (): Promise<void> => {
     await end();
-    // Node's own way takes gigabytes of memory for a million files.
-    await promisify(execFile)('rm', ['-rf', folder]);
+    await removeTree(folder);
   };
   await start();
   const { uploads } = command;

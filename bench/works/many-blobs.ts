@@ -19,6 +19,7 @@ const start: Work = {
   title: 'Start to the first of 1,000,000 blobs',
   unit: { name: 'run', perOperation: 1 },
   goals: { fastest: 10, fastestOf: ['bazel-remote'], memory: 200e6 },
+  isLarge: true,
   async prepare(server, _, say) {
     await fillVolume(server, { count: million, bytes }, say);
     return {
@@ -47,6 +48,7 @@ function growing(count: number, call: SequenceName, series: SeriesName, title: s
     title: `${title}, drawn from ${count.toLocaleString('en')}`,
     unit: { name: 'call', perOperation: 1 },
     goals: {},
+    isLarge: true,
     series: { name: series, size: count },
     async prepare(server, _, say) {
       const stored = { count, bytes };

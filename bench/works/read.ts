@@ -19,6 +19,7 @@ export const readWorks: readonly Work[] = [
     title: 'ByteStream.Read of 64 MiB, plain',
     unit,
     goals: { reference: 1.3, fastest: 1, leastCpu: true },
+    isLarge: true,
     prepare: readPlain,
   },
   {
@@ -26,6 +27,7 @@ export const readWorks: readonly Work[] = [
     title: 'ByteStream.Read of 64 MiB, TLS of the server',
     unit,
     goals: { reference: 1.3, fastest: 1, leastCpu: true },
+    isLarge: true,
     tls: 'server',
     prepare: readPlain,
   },
@@ -34,6 +36,7 @@ export const readWorks: readonly Work[] = [
     title: 'ByteStream.Read of 64 MiB, TLS of nginx before Weir',
     unit,
     goals: { reference: 1.3, fastest: 1, leastCpu: true },
+    isLarge: true,
     tls: 'nginx',
     obtain: (say) => obtainParts(['nginx'], say),
     prepare: readPlain,
@@ -43,6 +46,7 @@ export const readWorks: readonly Work[] = [
     title: 'ByteStream.Read of 64 MiB as zstd, of text',
     unit,
     goals: { fastest: 1, fastestOf: ['bazel-remote'] },
+    isLarge: true,
     notBy: ['bst-artifact-server'],
     async prepare(server, folder) {
       const blob = largeText();

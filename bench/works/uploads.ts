@@ -33,6 +33,7 @@ export const uploads: readonly Work[] = [
     name: 'write',
     title: 'ByteStream.Write of 64 MiB, new',
     unit: { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 },
+    isLarge: true,
     goals: { fastest: 1 },
     bound: { name: 'SHA-256 on each core', goal: 0.9, measure: hashOnEachCore },
     // Each is kept in memory until it is sent, and on the disk until the end.
@@ -43,6 +44,7 @@ export const uploads: readonly Work[] = [
     title: 'ByteStream.Write of 64 MiB as zstd, of text, new',
     // Of what the blobs are, not of what travels.
     unit: { name: 'GiB', perOperation: largeBlobBytes / 1024 ** 3 },
+    isLarge: true,
     goals: { fastest: 1, fastestOf: ['bazel-remote'] },
     notBy: ['bst-artifact-server'],
     prepare: (server) => prepared(server, 'write-zstd', checkZstdWrite, 12),

@@ -15,6 +15,11 @@ export interface Work {
   /** What is counted, and how many of them an operation is. A run is something done once, of which time is shown. */
   readonly unit: { name: 'call' | 'sequence' | 'GiB' | 'run'; perOperation: number };
   readonly goals: Goals;
+  /**
+   * What was stored takes too much room to stay until the end of the run. What can stay does: for minutes after many files were removed, ext4
+   * makes new ones many times slower, as it looks at each inode that has just become free.
+   */
+  readonly isLarge?: true;
   /** What no server can exceed at it, measured in each round as the servers are. */
   readonly bound?: Bound;
   /** Where TLS comes from, where the servers are reached through it. */
