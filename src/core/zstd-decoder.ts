@@ -1,4 +1,5 @@
 import { createZstdDecompress, type ZstdDecompress, type ZstdOptions } from 'node:zlib';
+import type { WriteArguments } from './zstd-handle.ts';
 
 /**
  * What node:zlib's streams stand on, in all versions that have zstd. A stream makes new memory for each piece that comes out, and goes
@@ -6,15 +7,7 @@ import { createZstdDecompress, type ZstdDecompress, type ZstdOptions } from 'nod
  */
 interface Steps {
   readonly _handle: {
-    writeSync(
-      flush: number,
-      from: Uint8Array,
-      fromOffset: number,
-      fromLength: number,
-      to: Uint8Array,
-      toOffset: number,
-      toLength: number,
-    ): void;
+    writeSync(...what: WriteArguments): void;
   };
   /** After a step: room that is left, and bytes that were not taken. */
   readonly _writeState: Uint32Array;

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { constants, createZstdCompress } from 'node:zlib';
 import { chunksInTurns } from './roomy-chunk.ts';
 import { slots } from './slots.ts';
+import type { WriteArguments } from './zstd-handle.ts';
 
 /**
  * What node:zlib's streams stand on, in all versions that have zstd. A stream makes new memory for each piece that comes out: a quarter
@@ -15,15 +16,6 @@ interface Handle {
   writeSync(...what: WriteArguments): void;
   close(): void;
 }
-type WriteArguments = [
-  flush: number,
-  from: Uint8Array,
-  fromOffset: number,
-  fromLength: number,
-  to: Uint8Array,
-  toOffset: number,
-  toLength: number,
-];
 
 /** A parameter that is left as it is. */
 const unset = 0xffffffff;

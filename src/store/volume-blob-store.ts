@@ -89,7 +89,7 @@ export function volumeBlobStore(
   function readPromptly(digest: Digest): Answer<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
     try {
-      const bytes = following(kept.read(digest), (bytes) => bytes ?? readFile(digest));
+      const bytes = following(kept.read(digest), (found) => found ?? readFile(digest));
       if (!(bytes instanceof Promise)) return bytes;
       return bytes.catch((error: unknown) => {
         throw readFailed(digest, error);

@@ -41,6 +41,7 @@ export interface Metrics {
 const kinds: readonly LookupKind[] = ['blob', 'read', 'action', 'asset', 'reference'];
 const roles: readonly Role[] = ['pull', 'push'];
 const cuts: readonly Cut[] = ['handshake', 'connections', 'calls', 'stalled', 'memory'];
+
 /** Metrics by prom-client. */
 export function prometheusMetrics(version: string): Metrics {
   const ofProcess = processMetrics();
