@@ -38,8 +38,8 @@ export type JanitorTask =
   /** Bytes on disk of some of the 256 folders of blobs, of what is on its way, and of all records when that is asked for. */
   | { readonly kind: 'measure'; readonly prefixes: readonly string[]; readonly records: boolean }
   /**
-   * Goes on with the scrub until so much was charged; with `startAt`, begins at that one of the 256 folders. Reads
-   * with calls that do not block, so that other tasks come between.
+   * Goes on with the scrub until so much was charged; with `startAt`, begins at that one of the 256 folders. Other
+   * tasks come between.
    */
   | { readonly kind: 'scrub'; readonly startAt: number | undefined; readonly charge: number };
 

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Answer } from '../core/answer.ts';
+import type { DiskPace } from './disk-pace.ts';
 import type { FileCalls, SmallFile, SyncedFile } from './file-calls.ts';
 import { stuck } from './durable-file.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
@@ -32,23 +33,26 @@ const statsAtOnce = 32;
  * Calls that block. On a local disk they cost a fraction of a turn through the thread pool; after a
  * few milliseconds of them the next ones wait until other work has had its turn.
  */
-export function blockingFileCalls(): FileCalls {
+export function blockingFileCalls(pace: Pick<DiskPace, 'timed'>): FileCalls {
   const inTurn = turnTaker();
   return {
-    stat: (path) => inTurn(() => stat(path)),
+    stat: (path) => inTurn(() => pace.timed(1, () => stat(path))),
     async statAll(paths) {
       const found: (Stats | undefined)[] = [];
       for (let start = 0; start < paths.length; start += statsAtOnce) {
         const end = Math.min(start + statsAtOnce, paths.length);
-        const looked = inTurn(() => {
+        const look = () => {
           for (let index = start; index < end; index++) found.push(stat(paths[index] ?? ''));
-        });
+        };
+        const looked = inTurn(() => pace.timed(end - start, look));
         if (looked instanceof Promise) await looked;
       }
       return found;
     },
     refresh: (path, time) => inTurn(() => refresh(path, time)),
-    readSmall: (path, least, most) => inTurn(() => readSmall(path, least, most)),
+    readSmall: (path, least, most) =>
+      inTurn(() => pace.timed(1, () => contents(openFile(path), least, most))),
+    readUnnoticed: (path, most) => inTurn(() => pace.timed(1, () => contents(openUnnoticed(path), 0, most))),
     writeNew: (path, bytes, mode) => inTurn(() => writeNew(path, bytes, mode)),
     link: (path, newPath) => inTurn(() => linkUnlessThere(path, newPath)),
     discard: (path) => inTurn(() => discard(path)),
@@ -112,8 +116,8 @@ interface OpenFile {
 }
 
 /** Undefined for what is absent or is not a regular file. */
-function openFile(path: string): OpenFile | undefined {
-  const descriptor = openRegular(path);
+function openFile(path: string, moreFlags = 0): OpenFile | undefined {
+  const descriptor = openRegular(path, moreFlags);
   if (descriptor === undefined) return undefined;
   let stats: Stats | undefined;
   try {
@@ -122,6 +126,16 @@ function openFile(path: string): OpenFile | undefined {
     if (stats?.isFile() !== true) closeSync(descriptor);
   }
   return stats.isFile() ? { descriptor, stats } : undefined;
+}
+
+/** Only its owner may ask for that; for others its times show it. */
+function openUnnoticed(path: string): OpenFile | undefined {
+  try {
+    return openFile(path, constants.O_NOATIME);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+    return openFile(path);
+  }
 }
 
 async function syncFile({ descriptor, stats }: OpenFile): Promise<SyncedFile> {
@@ -135,8 +149,7 @@ async function syncFile({ descriptor, stats }: OpenFile): Promise<SyncedFile> {
   }
 }
 
-function readSmall(path: string, least: number, most: number): SmallFile | undefined {
-  const file = openFile(path);
+function contents(file: OpenFile | undefined, least: number, most: number): SmallFile | undefined {
   if (file === undefined) return undefined;
   const { descriptor, stats } = file;
   try {
@@ -157,10 +170,10 @@ function readSmall(path: string, least: number, most: number): SmallFile | undef
 }
 
 /** Undefined when it is absent, or something that is no file: a link, a pipe, a socket. */
-function openRegular(path: string): number | undefined {
+function openRegular(path: string, moreFlags: number): number | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   try {
-    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | moreFlags);
   } catch (error) {
     if (isAbsent(error) || errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') return undefined;
     throw error;

@@ -88,9 +88,9 @@ export function chunksIn(blob: Digest, stored: Buffer | undefined): Digest[] | u
 
 async function readStored(path: string): Promise<Buffer | undefined> {
   try {
-    const handle = await openRegular(path);
+    const { handle, stats } = await openRegular(path);
     try {
-      const { size } = await handle.stat();
+      const { size } = stats;
       if (size > longestChunking) return undefined;
       const bytes = Buffer.alloc(size);
       return (await readFully(handle, bytes, 0)) === size ? bytes : undefined;

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isAbsent, errnoOf } from './volume-error.ts';
@@ -17,11 +17,17 @@ export async function createNew(path: string, mode: number): Promise<FileHandle>
   return await open(path, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode);
 }
 
+/** A regular file, and what it was when it was opened. */
+export interface OpenFile {
+  readonly handle: FileHandle;
+  readonly stats: Stats;
+}
+
 /**
  * For reading; rejects with ENOENT for anything that is not a regular file, links included, so that
  * what somebody planted on the volume is as good as absent. Never waits for a pipe's other end.
  */
-export async function openRegular(path: string, moreFlags = 0): Promise<FileHandle> {
+export async function openRegular(path: string, moreFlags = 0): Promise<OpenFile> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   let handle: FileHandle;
   try {
@@ -30,20 +36,17 @@ export async function openRegular(path: string, moreFlags = 0): Promise<FileHand
     if (errnoOf(error) === 'ELOOP' || errnoOf(error) === 'ENXIO') throw absent(error);
     throw error;
   }
-  const isFile = await handle.stat().then(
-    (stats) => stats.isFile(),
-    async (error) => {
-      await handle.close();
-      throw error;
-    },
-  );
-  if (isFile) return handle;
+  const stats = await handle.stat().catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
+  if (stats.isFile()) return { handle, stats };
   await handle.close();
   throw absent();
 }
 
 /** The same, and the file's times do not show it: only its owner may ask for that, so for others they do. */
-export async function openUnnoticed(path: string): Promise<FileHandle> {
+export async function openUnnoticed(path: string): Promise<OpenFile> {
   try {
     return await openRegular(path, constants.O_NOATIME);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Answer } from '../core/answer.ts';
-import { blockingFileCalls } from './blocking-file-calls.ts';
+import { localFileCalls } from './local-file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
 
 /** What a small file holds; `bytes` only when it has a size that was asked for. */
@@ -26,6 +26,8 @@ export interface FileCalls {
   refresh(path: string, time: number): Answer<boolean>;
   /** The whole file, if it has from `least` to `most` bytes; undefined when it is absent or is not a regular file. */
   readSmall(path: string, least: number, most: number): Answer<SmallFile | undefined>;
+  /** The same of up to so many bytes, as no use of it: its times stay. */
+  readUnnoticed(path: string, most: number): Answer<SmallFile | undefined>;
   /** A new file of these bytes; the name must not exist. */
   writeNew(path: string, bytes: Uint8Array, mode: number): Answer<void>;
   /** A second name for a file; false when that name exists. */
@@ -57,8 +59,8 @@ const localFileSystems = new Set([
   0x794c7630, // overlayfs
 ]);
 
-/** Blocking calls where the volume is on a local file system, pooled ones anywhere else. */
+/** Calls that block where the volume is on a local file system, as long as that answers at once; pooled ones anywhere else. */
 export async function fileCallsFor(root: string): Promise<FileCalls> {
   const { type } = await statfs(root);
-  return localFileSystems.has(type) ? blockingFileCalls() : pooledFileCalls();
+  return localFileSystems.has(type) ? localFileCalls() : pooledFileCalls();
 }

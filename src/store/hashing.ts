@@ -36,29 +36,35 @@ export function hashOf(digestFunction: DigestFunction, bytes: Uint8Array): strin
 
 const hashingBuffer = 1024 * 1024;
 
-/** The hash of an open file, in bounded memory. Gives how many bytes each piece had, so that others can come between. */
+/**
+ * The hash of an open file of so many bytes, in bounded memory; what has come behind them is not looked at. Gives how many bytes each
+ * piece had, so that others can come between.
+ */
 export async function* hashInPieces(
   digestFunction: DigestFunction,
   handle: FileHandle,
+  size: number,
 ): AsyncGenerator<number, string> {
   const hasher = await newHasher(digestFunction);
-  const buffer = Buffer.allocUnsafe(hashingBuffer);
-  for (let position = 0; ;) {
-    const count = await readFully(handle, buffer, position);
-    if (count === 0) return hasher.digest('hex');
+  const buffer = Buffer.allocUnsafe(Math.min(size, hashingBuffer));
+  for (let position = 0; position < size;) {
+    const count = await readFully(handle, buffer.subarray(0, size - position), position);
+    if (count === 0) break;
     hasher.update(buffer.subarray(0, count));
     position += count;
     yield count;
   }
+  return hasher.digest('hex');
 }
 
 /** The same at once. */
 export async function hashFile(
   digestFunction: DigestFunction,
   handle: FileHandle,
+  size: number,
   signal?: AbortSignal,
 ): Promise<string> {
-  const pieces = hashInPieces(digestFunction, handle);
+  const pieces = hashInPieces(digestFunction, handle, size);
   for (;;) {
     signal?.throwIfAborted();
     const piece = await pieces.next();

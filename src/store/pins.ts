@@ -121,10 +121,9 @@ function textOf(layout: Layout, { recordPath, name, pinnedAtMs, note }: Pin): st
 
 async function readPin(layout: Layout, path: string): Promise<Pin | undefined | 'absent' | CacheError> {
   try {
-    const handle = await openRegular(path);
+    const { handle, stats } = await openRegular(path);
     try {
-      const { size } = await handle.stat();
-      const bytes = Buffer.alloc(Math.min(size, longestFile));
+      const bytes = Buffer.alloc(Math.min(stats.size, longestFile));
       return pinIn(layout, path, bytes.subarray(0, await readFully(handle, bytes, 0)).toString());
     } finally {
       await handle.close();

@@ -1,6 +1,15 @@
 import { link, lstat, lutimes, readdir } from 'node:fs/promises';
-import { createNew, discard, openRegular, readFully, syncFolder, writeFully } from './durable-file.ts';
-import type { FileCalls } from './file-calls.ts';
+import {
+  createNew,
+  discard,
+  type OpenFile,
+  openRegular,
+  openUnnoticed,
+  readFully,
+  syncFolder,
+  writeFully,
+} from './durable-file.ts';
+import type { FileCalls, SmallFile } from './file-calls.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
 /**
@@ -28,20 +37,8 @@ export function pooledFileCalls(): FileCalls {
       }
     },
 
-    async readSmall(path, least, most) {
-      const handle = await unlessAbsent(openRegular(path), undefined);
-      if (handle === undefined) return undefined;
-      try {
-        const stats = await handle.stat();
-        const { size } = stats;
-        if (size < least || size > most) return { stats, bytes: undefined };
-        const bytes = Buffer.allocUnsafeSlow(size);
-        const count = await readFully(handle, bytes, 0);
-        return { stats, bytes: count === size ? bytes : undefined };
-      } finally {
-        await handle.close();
-      }
-    },
+    readSmall: (path, least, most) => contents(openRegular(path), least, most),
+    readUnnoticed: (path, most) => contents(openUnnoticed(path), 0, most),
 
     async writeNew(path, bytes, mode) {
       const handle = await createNew(path, mode);
@@ -64,10 +61,10 @@ export function pooledFileCalls(): FileCalls {
 
     discard,
     async sync(path) {
-      const handle = await unlessAbsent(openRegular(path), undefined);
-      if (handle === undefined) return undefined;
+      const file = await unlessAbsent(openRegular(path), undefined);
+      if (file === undefined) return undefined;
+      const { handle, stats } = file;
       try {
-        const stats = await handle.stat();
         const failure: unknown = await handle.datasync().then(
           () => undefined,
           (error: unknown) => error,
@@ -80,6 +77,25 @@ export function pooledFileCalls(): FileCalls {
     syncFolder,
     names: async (folder) => await unlessAbsent(readdir(folder), []),
   };
+}
+
+async function contents(
+  opened: Promise<OpenFile>,
+  least: number,
+  most: number,
+): Promise<SmallFile | undefined> {
+  const file = await unlessAbsent(opened, undefined);
+  if (file === undefined) return undefined;
+  const { handle, stats } = file;
+  try {
+    const { size } = stats;
+    if (size < least || size > most) return { stats, bytes: undefined };
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const count = await readFully(handle, bytes, 0);
+    return { stats, bytes: count === size ? bytes : undefined };
+  } finally {
+    await handle.close();
+  }
 }
 
 async function unlessAbsent<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {

@@ -92,9 +92,9 @@ export interface RecordFile {
 /** A file of records, read without a trace; undefined when it is not there. */
 export async function readRecord(path: string, longest: number): Promise<RecordFile | undefined> {
   try {
-    const handle = await openUnnoticed(path);
+    const { handle, stats } = await openUnnoticed(path);
     try {
-      const { ino, size, mtimeMs, ctimeMs } = await handle.stat();
+      const { ino, size, mtimeMs, ctimeMs } = stats;
       const identity = { ino, mtimeMs, ctimeMs };
       if (size === 0 || size > longest) return { ...identity, bytes: undefined };
       const bytes = Buffer.alloc(size);

@@ -1,5 +1,6 @@
 import type { BlobName } from '../core/digest.ts';
 import { blobFiles } from './blob-files.ts';
+import { type FileCalls, fileCallsFor } from './file-calls.ts';
 import { blobPrefixes, type Layout } from './layout.ts';
 import { lookAtBlob } from './quarantine.ts';
 
@@ -35,8 +36,8 @@ interface Step {
   readonly unreadable?: string;
 }
 
-/** Opening a file costs as much as reading so many bytes. */
-const fileCharge = 4096;
+/** Opening a file costs the processor as much as reading so many bytes, and a disk that seeks much more. */
+const fileCharge = 16 * 1024;
 
 /** Reads all blobs from one of the 256 folders on, and sets aside those whose bytes are wrong. */
 export function scrubPass(layout: Layout, firstPrefix: number): ScrubPass {
@@ -71,11 +72,12 @@ export function scrubPass(layout: Layout, firstPrefix: number): ScrubPass {
 }
 
 async function* stepsFrom(layout: Layout, firstPrefix: number): AsyncGenerator<Step, undefined> {
+  const calls = await fileCallsFor(layout.root);
   for (let prefix = firstPrefix; prefix < blobPrefixes.length; prefix++) {
     yield { prefix };
     try {
       for await (const { name } of blobFiles(layout, blobPrefixes[prefix] ?? '')) {
-        if (name !== undefined) yield* stepsOf(layout, name, prefix);
+        if (name !== undefined) yield* stepsOf(layout, calls, name, prefix);
       }
     } catch (error) {
       yield { prefix, unreadable: `a folder: ${String(error)}` };
@@ -84,8 +86,13 @@ async function* stepsFrom(layout: Layout, firstPrefix: number): AsyncGenerator<S
   return undefined;
 }
 
-async function* stepsOf(layout: Layout, name: BlobName, prefix: number): AsyncGenerator<Step> {
-  const look = lookAtBlob(layout, name, true);
+async function* stepsOf(
+  layout: Layout,
+  calls: FileCalls,
+  name: BlobName,
+  prefix: number,
+): AsyncGenerator<Step> {
+  const look = lookAtBlob(layout, name, true, calls);
   try {
     for (;;) {
       const piece = await look.next();

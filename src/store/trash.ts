@@ -1,7 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
 import type { BlobName } from '../core/digest.ts';
-import { openRegular } from './durable-file.ts';
+import { type OpenFile, openRegular } from './durable-file.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { Layout } from './layout.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
@@ -67,7 +66,7 @@ export async function openBlob(
   layout: Layout,
   name: BlobName,
   graceMs = shortestGraceMs,
-): Promise<FileHandle | undefined> {
+): Promise<OpenFile | undefined> {
   const inPlace = await openIfPresent(layout.blob(name));
   if (inPlace !== undefined) return inPlace;
   const look = async () => {
@@ -80,7 +79,7 @@ export async function openBlob(
   return await foundOrNowhere(look, graceMs);
 }
 
-async function openIfPresent(path: string): Promise<FileHandle | undefined> {
+async function openIfPresent(path: string): Promise<OpenFile | undefined> {
   try {
     return await openRegular(path);
   } catch (error) {

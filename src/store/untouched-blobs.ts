@@ -1,10 +1,10 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type BlobName, blobName, type Digest, digestText, isEmptyBlob } from '../core/digest.ts';
 import { chunkedReading } from './blob-reading.ts';
-import { openUnnoticed, readFully } from './durable-file.ts';
+import { type OpenFile, openUnnoticed, readFully } from './durable-file.ts';
 import { hashOf } from './hashing.ts';
 import type { Layout } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -60,8 +60,8 @@ export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => bo
   async function readWhole(digest: Digest): Promise<Uint8Array> {
     if (isEmptyBlob(digest)) return new Uint8Array();
     try {
-      const handle = await anywhere(blobName(digest), openUnnoticed);
-      const bytes = handle && (await contents(handle, digest.sizeBytes));
+      const file = await anywhere(blobName(digest), openUnnoticed);
+      const bytes = file && (await contents(file, digest.sizeBytes));
       if (bytes !== undefined && hashOf(digest.digestFunction, bytes) === digest.hash) return bytes;
     } catch (error) {
       throw volumeError(error, 'reading a blob');
@@ -72,9 +72,9 @@ export function untouchedBlobs(layout: Layout, isDamaged: (name: BlobName) => bo
   async function read(digest: Digest): Promise<AsyncIterable<Uint8Array>> {
     if (isEmptyBlob(digest)) return noChunks();
     try {
-      const handle = await anywhere(blobName(digest), openUnnoticed);
-      if (handle === undefined) throw notHere(digest);
-      return chunkedReading(handle, {
+      const file = await anywhere(blobName(digest), openUnnoticed);
+      if (file === undefined) throw notHere(digest);
+      return chunkedReading(file.handle, {
         offset: 0,
         length: digest.sizeBytes,
         expected: digest,
@@ -109,9 +109,9 @@ async function* noChunks(): AsyncGenerator<Uint8Array> {
 }
 
 /** Undefined for a file of another size. */
-async function contents(handle: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
+async function contents({ handle, stats }: OpenFile, sizeBytes: number): Promise<Buffer | undefined> {
   try {
-    if ((await handle.stat()).size !== sizeBytes) return undefined;
+    if (stats.size !== sizeBytes) return undefined;
     const bytes = Buffer.alloc(sizeBytes);
     return (await readFully(handle, bytes, 0)) === sizeBytes ? bytes : undefined;
   } finally {

@@ -149,7 +149,7 @@ export function usagePages(layout: Layout): UsagePages {
 /** Undefined for what is gone or cannot be read now. */
 async function readPage(path: string): Promise<(UsagePage & { mtimeMs: number }) | undefined> {
   try {
-    const handle = await openRegular(path);
+    const { handle } = await openRegular(path);
     try {
       for (let tries = 0; tries < tornReads; tries++) {
         const bytes = Buffer.alloc(usagePageBytes);

@@ -16,7 +16,7 @@ import {
 } from '../core/digest.ts';
 import type { Observer } from '../core/observer.ts';
 import { chunkedReading, readingOf } from './blob-reading.ts';
-import { blobMode, discard, readFully } from './durable-file.ts';
+import { blobMode, discard, type OpenFile, readFully } from './durable-file.ts';
 import type { FileCalls, SmallFile } from './file-calls.ts';
 import { hashFile, hashOf } from './hashing.ts';
 import { mismatchOf } from './integrity.ts';
@@ -69,19 +69,14 @@ export function volumeBlobStore(
     return volumeError(error, 'reading a blob');
   }
 
-  /** The file, and what it was when it was opened. */
-  async function open(digest: Digest): Promise<{ handle: FileHandle; stats: Stats }> {
-    const handle = await openBlob(calls, layout, blobName(digest));
-    if (handle === undefined) {
+  async function open(digest: Digest): Promise<OpenFile> {
+    const file = await openBlob(calls, layout, blobName(digest));
+    if (file === undefined) {
       await leases.notFound(digest);
       throw absent(digest);
     }
-    const stats = await handle.stat().catch(async (error: unknown) => {
-      await handle.close();
-      throw error;
-    });
-    if (stats.size === digest.sizeBytes) return { handle, stats };
-    await handle.close();
+    if (file.stats.size === digest.sizeBytes) return file;
+    await file.handle.close();
     observer.doubted(blobName(digest), 'wrong-size');
     throw absent(digest);
   }
@@ -138,7 +133,8 @@ export function volumeBlobStore(
   async function hashOnce(handle: FileHandle, digest: Digest, stats: Stats): Promise<string> {
     const key = `${blobName(digest)}:${contentIdentity(stats).join(':')}`;
     const underWay =
-      hashing.get(key) ?? hashFile(digest.digestFunction, handle).finally(() => hashing.delete(key));
+      hashing.get(key) ??
+      hashFile(digest.digestFunction, handle, stats.size).finally(() => hashing.delete(key));
     hashing.set(key, underWay);
     return await underWay;
   }

@@ -6,6 +6,7 @@ import { type BlobName, parseBlobName } from '../core/digest.ts';
 import { instantOf } from '../core/instant.ts';
 import { blobFiles, entriesIn, pathsBelow } from './blob-files.ts';
 import { elsewhere } from './elsewhere.ts';
+import { fileCallsFor } from './file-calls.ts';
 import { blobPrefixes, type Layout, layoutVersion } from './layout.ts';
 import { pinsOn } from './pins.ts';
 import { lookAtBlob } from './quarantine.ts';
@@ -90,6 +91,7 @@ export async function checkVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const damaged = new Set<BlobName>();
+  const calls = await fileCallsFor(layout.root);
   const below = (path: string) => relative(layout.root, path);
   await checkBlobs();
   const reaches = indexOnly ? elsewhere : untouchedReaches(layout, (name) => damaged.has(name));
@@ -121,7 +123,7 @@ export async function checkVolume(
   }
 
   async function checkBlob(name: BlobName, path: string): Promise<void> {
-    const look = lookAtBlob(layout, name, repair);
+    const look = lookAtBlob(layout, name, repair, calls);
     try {
       for (;;) {
         signal.throwIfAborted();

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { blobName, digestOf, emptyDigest } from '../../src/core/digest.ts';
 import type { Observer } from '../../src/core/observer.ts';
-import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
+import { localFileCalls } from '../../src/store/local-file-calls.ts';
 import { emptyTrash } from '../../src/store/emptying.ts';
 import { recordTrashName } from '../../src/store/evictable.ts';
 import type { FileCalls } from '../../src/store/file-calls.ts';
@@ -236,7 +236,7 @@ async function withVolume(
   try {
     const layout = layoutOf(root);
     await makeFolders(layout);
-    const calls = blockingFileCalls();
+    const calls = localFileCalls();
     const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
     const leasesWith: LeasesWith = (happens, { clock = Date.now, beforeStat = () => {} } = {}) =>
       fileTimeLeases({

@@ -8,8 +8,8 @@ export interface FaultPlan {
   readonly call: string;
   /** In strace's words: `error=EIO`, or `retval=1` for a write that says that it took one byte. */
   readonly fault: string;
-  /** Which call of each thread, from 1 on. */
-  readonly when: number;
+  /** Which call of each thread, from 1 on; `1+` for all. */
+  readonly when: number | '1+';
 }
 
 /** A process some of whose calls are looked at, or made to fail. */
@@ -18,11 +18,15 @@ export interface FailingCalls {
   end(): Promise<{ counts: Map<string, number>; failed: number }>;
 }
 
-/** Resolves when strace has the process and all of its threads; with a plan, calls of that name begin to count then. */
+/**
+ * Resolves when strace has the process and all of its threads; with a plan, calls of that name begin to count then. Those that strace writes
+ * down like `counted` are counted.
+ */
 export async function failingCalls(
   pid: number,
   calls: readonly string[],
   plan?: FaultPlan,
+  counted = /./,
 ): Promise<FailingCalls> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-faults-'));
   const file = join(folder, 'trace');
@@ -35,7 +39,7 @@ export async function failingCalls(
       const lines = (await readFile(file, 'utf8')).split('\n');
       await rm(folder, { recursive: true });
       return {
-        counts: mostByThread(lines),
+        counts: mostByThread(lines.filter((line) => counted.test(line))),
         failed: lines.filter((line) => line.includes('(INJECTED)')).length,
       };
     },

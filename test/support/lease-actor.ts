@@ -5,7 +5,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { blobName, type Digest, digestOf } from '../../src/core/digest.ts';
 import type { Observer } from '../../src/core/observer.ts';
-import { blockingFileCalls } from '../../src/store/blocking-file-calls.ts';
+import { localFileCalls } from '../../src/store/local-file-calls.ts';
 import { blobMode } from '../../src/store/durable-file.ts';
 import { evict } from '../../src/store/eviction.ts';
 import { layoutOf } from '../../src/store/layout.ts';
@@ -82,7 +82,7 @@ const settings = JSON.parse(process.argv[2] ?? '') as ActorSettings;
 const { leaseMs, coalesceMs, graceMs, evictAgeMs } = settings;
 const layout = layoutOf(settings.root);
 const random = seededRandom(settings.number);
-const faulty = faultyCalls(blockingFileCalls(), settings.skipsSecondLook);
+const faulty = faultyCalls(localFileCalls(), settings.skipsSecondLook);
 const { calls } = faulty;
 const observer = { doubted: () => {}, promiseBroken: () => {} } as unknown as Observer;
 const memory = leaseMemory(leaseMs, Date.now, true);
@@ -195,9 +195,9 @@ function close(blob: Known): void {
 async function look(blob: Known): Promise<void> {
   blob.busy = true;
   const begun = Date.now();
-  const handle = await openBlob(calls, layout, blobName(blob.digest), graceMs);
-  await handle?.close();
-  judge(blob, begun, handle !== undefined);
+  const file = await openBlob(calls, layout, blobName(blob.digest), graceMs);
+  await file?.handle.close();
+  judge(blob, begun, file !== undefined);
   close(blob);
   blob.busy = false;
 }

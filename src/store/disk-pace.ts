@@ -1,0 +1,35 @@
+/** How long the disk makes calls wait that read it. */
+export interface DiskPace {
+  /** Does it at once, and notes how long it took for each of so many calls. */
+  timed<T>(calls: number, work: () => T): T;
+  /** Whether calls wait so long that several should at once. Now and then it says no, so that a disk which is fast again shows. */
+  isSlow(): boolean;
+}
+
+/**
+ * What is in the page cache takes a hundredth of a millisecond, a look into an SSD of the machine a tenth, of a cloud's one or more, of a disk that
+ * turns ten. The pool costs a tenth of a millisecond of computing for each file, so below that nothing is won by it. Milliseconds.
+ */
+const slowMs = 0.3;
+/** The processor may have been somebody else's: one call says little. Milliseconds. */
+const mostOfOne = 1;
+/** Each call changes the average by a part of this. */
+const weight = 16;
+const looksEvery = 16;
+
+export function diskPace(now = () => performance.now()): DiskPace {
+  let average = 0;
+  let asked = 0;
+  return {
+    timed(calls, work) {
+      const begun = now();
+      try {
+        return work();
+      } finally {
+        const each = Math.min((now() - begun) / calls, mostOfOne);
+        average += ((each - average) * Math.min(calls, weight)) / weight;
+      }
+    },
+    isSlow: () => average > slowMs && ++asked % looksEvery !== 0,
+  };
+}
