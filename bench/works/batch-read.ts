@@ -3,7 +3,7 @@ import { BatchReadBlobsRequest } from '../../src/gen/build/bazel/remote/executio
 import type { Blob } from '../../test/support/wire.ts';
 import { h2load } from '../load/h2load.ts';
 import type { Load } from '../load/load.ts';
-import { numberedBlob } from '../load/numbered-blobs.ts';
+import { type NumberedBlobs, numberedBlob } from '../load/numbered-blobs.ts';
 import { batchOfBlobs } from '../load/sequence.ts';
 import { sequences } from '../load/sequences.ts';
 import { dropPageCache, pageCacheFault } from '../page-cache.ts';
@@ -14,7 +14,10 @@ import type { Work } from './work.ts';
 const { count, bytes } = batchOfBlobs;
 /** Of a cold round: enough for a second of a disk, few enough that a slow one ends in time. */
 const coldCalls = 20;
-const warmUpCalls = 200;
+/** Of other blobs, so that the code which reads files is as warm as that of a server that has run for a while. */
+const warmUpCalls = 60;
+/** One of those: of another size, so another blob. */
+const otherBytes = bytes - 8;
 
 /** The same small blobs again and again, and blobs that nobody has read since the machine knows of them. */
 export const batchReadWorks: readonly Work[] = [
@@ -34,14 +37,22 @@ export const batchReadWorks: readonly Work[] = [
     unit: { name: 'call', perOperation: 1 },
     goals: { reference: 3, fastest: 1 },
     obtain: pageCacheFault,
-    async prepare(server, folder) {
-      const stored = { count: count * coldCalls, bytes };
-      const blobs = Array.from({ length: stored.count }, (_, number) => numberedBlob(number, bytes));
-      await store(server, blobs);
-      const warmUp = await repeated(server, folder, await storedBlobs(server, count, bytes));
-      const order = { address: server.address, name: 'batch-read', stored, connections: 4 } as const;
+    async prepare(server) {
+      const blobs = await storedInOrder(server, { count: count * coldCalls, bytes });
+      await storedInOrder(server, { count: count * warmUpCalls, bytes: otherBytes });
+      const reading = (calls: number, bytes: number) =>
+        sequences(
+          {
+            address: server.address,
+            name: 'batch-read',
+            stored: { count: count * calls, bytes },
+            connections: 4,
+          },
+          { fewest: calls, most: calls },
+        );
+      const warmUp = reading(warmUpCalls, otherBytes);
       return {
-        load: sequences(order, { fewest: coldCalls, most: coldCalls }),
+        load: reading(coldCalls, bytes),
         check: () => checkBlobs(server, blobs.slice(0, count)),
         async renew() {
           // A server's own memory of blobs ends with it; its code is to be warm all the same.
@@ -54,6 +65,12 @@ export const batchReadWorks: readonly Work[] = [
     },
   },
 ];
+
+async function storedInOrder(server: Server, { count, bytes }: NumberedBlobs): Promise<Blob[]> {
+  const blobs = Array.from({ length: count }, (_, number) => numberedBlob(number, bytes));
+  await store(server, blobs);
+  return blobs;
+}
 
 async function repeated(server: Server, folder: string, blobs: readonly Blob[]): Promise<Load> {
   return await h2load(server.url, join(folder, 'request'), {
