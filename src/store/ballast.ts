@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomFillSync, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, unlinkSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -52,8 +52,12 @@ export async function makeBallast(layout: Layout, bytes: number): Promise<void> 
   try {
     const handle = await createNew(temporary, 0o600);
     try {
-      for (let done = 0; done < bytes; done += pieceBytes)
-        await writeFully(handle, randomBytes(Math.min(pieceBytes, bytes - done)), done);
+      // The same memory each time: 64 MiB of it would lie about until a collection.
+      const piece = Buffer.allocUnsafeSlow(Math.min(pieceBytes, bytes));
+      for (let done = 0; done < bytes; done += pieceBytes) {
+        randomFillSync(piece);
+        await writeFully(handle, piece.subarray(0, bytes - done), done);
+      }
       await handle.datasync();
     } finally {
       await handle.close();

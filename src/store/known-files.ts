@@ -28,20 +28,27 @@ const headBytes = 16;
 const headWords = headBytes / 4;
 
 /**
- * Memory is the same at any number of files: `sets` (a power of two) of four places, each of 24 bytes and 8 for each of the
- * `numbers` of an identity. Of a set, what was added longest ago makes room. After `trustMs` milliseconds all is
- * forgotten.
+ * Memory is the same from the first file on, and none before: `sets` (a power of two) of four places, each of 24 bytes and 8
+ * for each of the `numbers` of an identity. Of a set, what was added longest ago makes room. After `trustMs` milliseconds
+ * all is forgotten.
  */
 export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITIVE_INFINITY): KnownFiles {
   const places = sets * ways;
-  const heads = takenMemory(new Int32Array(places * headWords));
-  const identities = takenMemory(new Float64Array(places * numbers));
+  let heads = new Int32Array();
+  let identities = new Float64Array();
   /** By performance.now(); 0 where nothing is. */
-  const addedAt = takenMemory(new Float64Array(places));
+  let addedAt = new Float64Array();
   const wanted = new Int32Array(headWords);
   const wantedBytes = Buffer.from(wanted.buffer);
   /** As the table of damaged files almost always is, which is asked about each blob that is looked at. */
   let isEmpty = true;
+
+  function takeMemory(): void {
+    heads = takenMemory(new Int32Array(places * headWords));
+    identities = takenMemory(new Float64Array(places * numbers));
+    addedAt = takenMemory(new Float64Array(places));
+    isEmpty = false;
+  }
 
   /** Leaves the head of the name's hash in `wanted`; the first place of the set that it belongs to. */
   function setOf(name: BlobName): number {
@@ -75,7 +82,7 @@ export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITI
       return identity.every((number, index) => identities[place * numbers + index] === number);
     },
     add(name, identity) {
-      isEmpty = false;
+      if (isEmpty) takeMemory();
       const set = setOf(name);
       const known = placeIn(set);
       const place = known === -1 ? oldestIn(set) : known;
@@ -84,6 +91,7 @@ export function knownFiles(sets: number, numbers: 2 | 4, trustMs = Number.POSITI
       addedAt[place] = performance.now();
     },
     forget(name) {
+      if (isEmpty) return;
       const place = placeIn(setOf(name));
       if (place !== -1) addedAt[place] = 0;
     },

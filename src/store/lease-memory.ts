@@ -9,7 +9,7 @@ import { takenMemory } from './taken-memory.ts';
  * that time, and one that is not there although it was promised shows that somebody else removes blobs: then nothing
  * of this is worth anything any more, and all of it is forgotten.
  *
- * Memory is the same at any number of blobs: the oldest promises of a set make room for new ones.
+ * Memory is bounded: the oldest promises of a set make room for new ones. It is taken in two steps (ADR 72).
  */
 export interface LeaseMemory {
   /** Those of the blobs that have to be looked at; all others are promised once more. */
@@ -34,8 +34,11 @@ export interface LeaseMemory {
   generation(): number;
 }
 
-/** Of 256 Ki blobs, with 64 bytes each. Two bytes of a hash say which set it belongs to. */
-const sets = 65_536;
+/**
+ * Sets of four places, of 68 bytes each: as few as a process needs that is hardly asked, 1 MiB, until one of them has no room for
+ * a promise; 17 MiB from then on, at once. Bits of a hash say which set it belongs to.
+ */
+const [fewSets, manySets] = [4096, 65_536];
 const ways = 4;
 /** What is known of a blob stands together, as the processor fetches it from memory. Times are those of the clock. */
 const [sizeAt, functionAt, promisedUntilAt, restsUntilAt] = [0, 1, 2, 3];
@@ -45,18 +48,14 @@ const parts = 1024;
 
 /** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
 export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
-  const slots = sets * ways;
-  const hashes = takenMemory(new Int32Array(slots * hashWords));
-  /** The second word of each hash once more: what is not here shows in them, which the processor has near. */
-  const marks = takenMemory(new Int32Array(slots));
-  const numbers = takenMemory(new Float64Array(slots * numbersOfSlot));
+  let { sets, hashes, marks, numbers } = tableOf(fewSets);
   const packed = hashPacker();
   let forgotten = 0;
   let calls = 0;
 
   /** Where the numbers of the blob are, or -1. `words`: its hash. */
   function slotOfOne(words: Int32Array, { sizeBytes, digestFunction }: Digest): number {
-    return slotOf(setOfWord(words[0] ?? 0), words, 0, sizeBytes, functionIndex(digestFunction));
+    return slotOf(setOf(words[0] ?? 0), words, 0, sizeBytes, functionIndex(digestFunction));
   }
 
   /** `at`: where in `words` its hash begins. */
@@ -79,12 +78,43 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
     return -1;
   }
 
+  function promisedUntil(slot: number): number {
+    return numbers[slot * numbersOfSlot + promisedUntilAt] ?? 0;
+  }
+
   function oldestIn(set: number): number {
     let oldest = set;
-    const promisedUntil = (slot: number) => numbers[slot * numbersOfSlot + promisedUntilAt] ?? 0;
     for (let slot = set + 1; slot < set + ways; slot++)
       if (promisedUntil(slot) < promisedUntil(oldest)) oldest = slot;
     return oldest;
+  }
+
+  /** Where a blob with this first word may be written. */
+  function placeFor(word: number, now: number): number {
+    const oldest = oldestIn(setOf(word));
+    if (sets === manySets || promisedUntil(oldest) <= now) return oldest;
+    grow(now);
+    return oldestIn(setOf(word));
+  }
+
+  /** All that is promised finds room: what was in one set is in that or in others now. */
+  function grow(now: number): void {
+    const old = { hashes, marks, numbers };
+    ({ sets, hashes, marks, numbers } = tableOf(manySets));
+    for (let from = 0; from < old.marks.length; from++) {
+      if ((old.numbers[from * numbersOfSlot + promisedUntilAt] ?? 0) <= now) continue;
+      const to = oldestIn(setOf(old.hashes[from * hashWords] ?? 0));
+      for (let word = 0; word < hashWords; word++)
+        hashes[to * hashWords + word] = old.hashes[from * hashWords + word] ?? 0;
+      marks[to] = old.marks[from] ?? 0;
+      for (let number = 0; number < numbersOfSlot; number++)
+        numbers[to * numbersOfSlot + number] = old.numbers[from * numbersOfSlot + number] ?? 0;
+    }
+  }
+
+  /** The first slot of the set that a hash with this first word belongs to. */
+  function setOf(word: number): number {
+    return (word & (sets - 1)) * ways;
   }
 
   /** `at`: its numbers, or -1; then its hash begins at `from` in `words`. */
@@ -98,7 +128,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   ): void {
     let numbersAt = at;
     if (numbersAt === -1) {
-      const slot = oldestIn(setOfWord(words[from] ?? 0));
+      const slot = placeFor(words[from] ?? 0, now);
       for (let word = 0; word < hashWords; word++) hashes[slot * hashWords + word] = words[from + word] ?? 0;
       marks[slot] = words[from + 1] ?? 0;
       numbersAt = slot * numbersOfSlot;
@@ -111,7 +141,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
 
   function slotOfRow({ hashes: words, sizes, digestFunction }: PackedDigests, index: number): number {
     const from = index * hashWords;
-    return slotOf(setOfWord(words[from] ?? 0), words, from, sizes[index] ?? 0, functionIndex(digestFunction));
+    return slotOf(setOf(words[from] ?? 0), words, from, sizes[index] ?? 0, functionIndex(digestFunction));
   }
 
   function isPromised(at: number): boolean {
@@ -140,7 +170,7 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
       let renewed = 0;
       for (let index = 0; index < length; index++) {
         const hashAt = index * hashWords;
-        const at = slotOf(setOfWord(asked[hashAt] ?? 0), asked, hashAt, sizes[index] ?? 0, functionHere);
+        const at = slotOf(setOf(asked[hashAt] ?? 0), asked, hashAt, sizes[index] ?? 0, functionHere);
         if (at === -1 || now >= (numbers[at + restsUntilAt] ?? 0)) unknown.push(index);
         else if (numbers[at + promisedUntilAt] !== until) {
           numbers[at + promisedUntilAt] = until;
@@ -178,7 +208,13 @@ export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): Le
   };
 }
 
-/** The first slot of the set that a hash with this first word belongs to. */
-function setOfWord(word: number): number {
-  return (word & (sets - 1)) * ways;
+function tableOf(sets: number) {
+  const slots = sets * ways;
+  return {
+    sets,
+    hashes: takenMemory(new Int32Array(slots * hashWords)),
+    /** The second word of each hash once more: what is not here shows in them, which the processor has near. */
+    marks: takenMemory(new Int32Array(slots)),
+    numbers: takenMemory(new Float64Array(slots * numbersOfSlot)),
+  };
 }

@@ -66,10 +66,10 @@ export function smallBlobs(trustMs: number, now = () => performance.now()): Smal
   const kept: Piece[] = [];
   /** The one of them that is written to. */
   let newest = -1;
-  /** The second word of each hash. */
-  const marks = takenMemory(new Int32Array(sets * ways));
+  /** The second word of each hash. None before there is a blob. */
+  let marks = new Int32Array();
   /** Where the blob is, from 1 on; 0 where there is none. */
-  const locations = takenMemory(new Int32Array(sets * ways));
+  let locations = new Int32Array();
   const packed = hashPacker();
 
   /** How many pieces are newer. */
@@ -139,6 +139,11 @@ export function smallBlobs(trustMs: number, now = () => performance.now()): Smal
     }
   }
 
+  function takeTables(): void {
+    marks = takenMemory(new Int32Array(sets * ways));
+    locations = takenMemory(new Int32Array(sets * ways));
+  }
+
   /** `first`: where in `hashes` its hash begins. */
   function write(
     hashes: Int32Array,
@@ -147,6 +152,7 @@ export function smallBlobs(trustMs: number, now = () => performance.now()): Smal
     { bytes, ino, ctimeMs }: SmallBlob,
     since: number,
   ): number {
+    if (kept.length === 0) takeTables();
     const length = lengthOf(bytes.length);
     const piece = pieceFor(length);
     const at = piece.used;
