@@ -9,7 +9,7 @@ import { takenMemory } from './taken-memory.ts';
  * that time, and one that is not there although it was promised shows that somebody else removes blobs: then nothing
  * of this is worth anything any more, and all of it is forgotten.
  *
- * Memory is bounded: the oldest promises of a set make room for new ones. It is taken in two steps (ADR 72).
+ * Memory is bounded: the oldest promises of a set make room for new ones.
  */
 export interface LeaseMemory {
   /** Those of the blobs that have to be looked at; all others are promised once more. */
@@ -35,8 +35,8 @@ export interface LeaseMemory {
 }
 
 /**
- * Sets of four places, of 68 bytes each: as few as a process needs that is hardly asked, 1 MiB, until one of them has no room for
- * a promise; 17 MiB from then on, at once. Bits of a hash say which set it belongs to.
+ * Sets of four places, of 68 bytes each: 17 MiB. As few as a process needs that is hardly asked, in 1 MiB, until one of them has no
+ * room for a promise; all of the others at once then (ADR 72). Bits of a hash say which set it belongs to.
  */
 const [fewSets, manySets] = [4096, 65_536];
 const ways = 4;
@@ -46,9 +46,12 @@ const numbersOfSlot = 4;
 /** Parts of a millisecond by which what one call has promised is told from what others have at the same time. */
 const parts = 1024;
 
-/** `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. */
-export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean): LeaseMemory {
-  let { sets, hashes, marks, numbers } = tableOf(fewSets);
+/**
+ * `skips`: whether a promise may be renewed without a look; else promises are only remembered to notice broken ones. `byNeed`: whether
+ * memory is taken when there is need of it, and not at the start.
+ */
+export function leaseMemory(leaseMs: number, elapsed: Clock, skips: boolean, byNeed = false): LeaseMemory {
+  let { sets, hashes, marks, numbers } = tableOf(byNeed ? fewSets : manySets);
   const packed = hashPacker();
   let forgotten = 0;
   let calls = 0;

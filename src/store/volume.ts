@@ -120,7 +120,8 @@ export async function openVolume(
   });
   const elapsed = elapsedClock(clock, () => performance.now());
   const memory = answers
-    ? leaseMemory(options.leaseMs, elapsed, options.remembersLeases)
+    ? // Of several workers, some are hardly asked; a server of one process is.
+      leaseMemory(options.leaseMs, elapsed, options.remembersLeases, !isServer)
     : noLeaseMemory(elapsed);
   const { coalesceMs } = options;
   const seen = seenBytes(options.leaseMs, options.onVerified);

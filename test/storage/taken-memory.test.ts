@@ -24,8 +24,8 @@ test('the ballast is made of the same few bytes of memory again and again', asyn
   assert.ok(process.resourceUsage().maxRSS - before < 16 * 1024);
 });
 
-test('leases take little until many are remembered, all of their memory from then on, and forget nothing by it', () => {
-  const { table, taken } = takenBy(() => leaseMemory(1000, () => 0, true));
+test('leases of a worker take little until many are remembered, all of their memory from then on, and forget nothing by it', () => {
+  const { table, taken } = takenBy(() => leaseMemory(1000, () => 0, true, true));
   assert.ok(taken() < little);
   const digests = Array.from({ length: 20_000 }, digest);
   for (const [index, each] of digests.entries()) {
@@ -41,7 +41,7 @@ test('leases take little until many are remembered, all of their memory from the
 
 test('promises that are over make room for others before more memory is taken', () => {
   let now = 0;
-  const { table, taken } = takenBy(() => leaseMemory(1000, () => now, true));
+  const { table, taken } = takenBy(() => leaseMemory(1000, () => now, true, true));
   for (let index = 0; index < 20_000; index++, now += 10) table.promised(digest(), 100, now);
   assert.ok(taken() < little, `${taken()} bytes`);
 });
