@@ -49,6 +49,17 @@ test('a worker that has nothing to say loads nothing to say it with, and what an
   );
 });
 
+test('a worker that nobody has asked has no memory for what it might remember', async (t) => {
+  const weir = await startWeir({ tcp: true, env: { WORKERS: '2', OPS_LISTEN: 'none' } });
+  t.after(() => weir.stop());
+  for (const worker of childrenOf(weir.pid)) {
+    const status = await readFile(`/proc/${worker}/status`, 'utf8');
+    const ownKib = Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]);
+    // Some 27 MiB; the table of leases alone would be 17 more.
+    assert.ok(ownKib > 0 && ownKib < 36 * 1024, `${ownKib} KiB`);
+  }
+});
+
 test('a volume that cannot be had ends a server of several with one line, by the first process', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'weir-test-'));
   t.after(() => rm(folder, { recursive: true }));
