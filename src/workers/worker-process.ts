@@ -43,9 +43,10 @@ export interface WorkerProcess<Report> {
 
 /** Starts this program once more, as a worker. */
 export function startWorkerProcess<Report>(events: WorkerEvents<Report>): WorkerProcess<Report> {
+  // Before setupPrimary(), which takes it as it is then: the environment may say something else.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
   // Buffers and what is no number have no word in JSON.
   cluster.setupPrimary({ serialization: 'advanced' });
-  cluster.schedulingPolicy = cluster.SCHED_RR;
   const worker = cluster.fork();
   let servedFrom: number | undefined;
   let ports: OpenPorts | undefined;

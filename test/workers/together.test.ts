@@ -29,13 +29,15 @@ import { callsByWorker, logLines, manyClients, ready, startTwoWorkers } from '..
 const connections = 8;
 
 describe('workers', () => {
-  test('get connections in turn', async (t) => {
-    const weir = await startTwoWorkers(t);
-    for (const client of manyClients(t, weir.pullAddress, 40))
+  test('get connections in turn, whatever the environment says of node:cluster', async (t) => {
+    const weir = await startTwoWorkers(t, { env: { NODE_CLUSTER_SCHED_POLICY: 'none' } });
+    const calls = () => [...callsByWorker(weir).values()];
+    for (const [index, client] of manyClients(t, weir.pullAddress, 20).entries()) {
       await findMissing(client, [randomBlob(1).digest]);
-    await eventually(() => [...callsByWorker(weir).values()].reduce((sum, calls) => sum + calls, 0) === 40);
-    const counts = [...callsByWorker(weir).values()];
-    assert.ok(counts.length === 2 && Math.min(...counts) >= 12, `${counts.join(' and ')} connections`);
+      await eventually(() => calls().reduce((sum, count) => sum + count, 0) === index + 1);
+      // Where those take connections that wake up first, it is a matter of luck.
+      if (index % 2 === 1) assert.deepEqual(calls(), [(index + 1) / 2, (index + 1) / 2]);
+    }
   });
 
   test('see what another one has stored', async (t) => {
