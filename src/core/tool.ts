@@ -42,6 +42,8 @@ const labels: ReadonlyMap<string, ToolLabel> = new Map([
 /** Of a tool's name, or of a user agent that begins with it (`bazel/7.4.1`). */
 export function toolLabel(name: string | undefined): ToolLabel {
   if (name === undefined || name === '') return 'none';
+  const known = labels.get(name);
+  if (known !== undefined) return known;
   const word = (/^[\w-]{1,40}/.exec(name)?.[0] ?? '').toLowerCase();
   // One project, many programs: buildbox-casd, buildbox-run-…
   if (word.startsWith('buildbox')) return 'buildbox';

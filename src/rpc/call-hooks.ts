@@ -27,7 +27,7 @@ export function callHooks(
       seconds: Number(seconds.toFixed(6)),
       peer: call.headers[addressHeader] ?? call.peer,
       ...(caller?.identity && identityFields(caller.identity)),
-      ...caller?.request,
+      ...caller?.request(),
       ...(message && { message }),
     });
   }

@@ -7,7 +7,7 @@ import type { ServerCall } from '../grpc/server-call.ts';
 import type { RequestHeaders } from '../http2/request-headers.ts';
 import type { ServerStream } from '../http2/server-stream.ts';
 import type { ReloadableTls } from '../grpc/tls.ts';
-import { requestDetails } from './request-metadata.ts';
+import { requestDetails, toolName } from './request-metadata.ts';
 
 /** What the server knows of whoever makes a call. */
 export interface Caller extends Access {
@@ -17,8 +17,8 @@ export interface Caller extends Access {
   readonly refusal: CacheError | undefined;
   /** For counting. */
   readonly tool: ToolLabel;
-  /** What the call says of itself, for the log. */
-  readonly request: RequestDetails;
+  /** What the call says of itself, for the log: read when it is asked for. */
+  request(): RequestDetails;
   /** What bounds the memory of the call. */
   readonly stream: Pick<ServerCall, 'messageDone' | 'expectAnswer'>;
 }
@@ -57,13 +57,12 @@ export function callerOf(call: ServerCall, { listener, identified, tls, access }
     access,
   );
   const isRefused = shown instanceof CacheError;
-  const request = requestDetails(headers);
   return {
     ...(isRefused ? { role: 'pull', identity: undefined, scopes: [] } : shown),
     listener,
     refusal: isRefused ? shown : undefined,
-    tool: toolLabel(request.tool),
-    request,
+    tool: toolLabel(toolName(headers)),
+    request: () => requestDetails(headers),
     stream: call,
   };
 }

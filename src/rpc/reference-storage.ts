@@ -41,15 +41,14 @@ export function referenceStorageService(
       for (const key of keys) expectMayPush(caller.scopes, instanceName, key);
       const root = parseDigest(request.digest, 'sha256');
       const { blobs, bytes } = await references.update(instanceName, keys, root, signal);
-      const { identity, request: details } = caller;
       observer.pushed({
         keys,
         root: digestText(root),
         blobs,
         bytes,
         missing: [],
-        identity,
-        request: details,
+        identity: caller.identity,
+        request: caller.request(),
       });
       return {};
     },

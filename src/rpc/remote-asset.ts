@@ -106,7 +106,7 @@ export function remoteAssetPushService(
       bytes,
       missing,
       identity: caller.identity,
-      request: caller.request,
+      request: caller.request(),
     });
     return {};
   }
