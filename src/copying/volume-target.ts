@@ -113,8 +113,8 @@ async function has(volume: Volume, content: CopiedContent, signal: AbortSignal):
     const found = await volume.assets.fetch(content.name, wanted, signal);
     return found !== undefined && digestText(found.digest) === digestText(digest);
   }
-  const result = await volume.actions.get(content.instanceName, content.actionDigest, signal);
-  return result !== undefined && encoded(result) === encoded(content.result);
+  const kept = await volume.actions.get(content.instanceName, content.actionDigest, signal);
+  return kept !== undefined && encoded(kept.result) === encoded(content.result);
 }
 
 async function write(volume: Volume, content: CopiedContent, signal: AbortSignal): Promise<void> {

@@ -2,6 +2,13 @@ import type { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote
 import type { Digest } from './digest.ts';
 import type { InstanceName } from './instance-name.ts';
 
+/** A result that is kept. */
+export interface KeptResult {
+  readonly result: ActionResult;
+  /** Of its message. */
+  readonly sizeBytes: number;
+}
+
 /** Results of actions, by the digest of the action. Each instance has its own; the blobs are shared by all. */
 export interface ActionCache {
   /**
@@ -12,7 +19,7 @@ export interface ActionCache {
     instanceName: InstanceName,
     actionDigest: Digest,
     signal?: AbortSignal,
-  ): Promise<ActionResult | undefined>;
+  ): Promise<KeptResult | undefined>;
 
   /**
    * Keeps a result, in place of an earlier one. Resolves when everything that it reaches is here, leased

@@ -42,9 +42,8 @@ export interface ValueParts {
 export function valueRequests({ blobs, intakes, values, actions, observer }: ValueParts) {
   async function get(exchange: Exchange, path: ValuePath): Promise<void> {
     try {
-      const result =
-        path.action && (await actions.get(path.instanceName, keyOf(path.action), exchange.signal));
-      if (result !== undefined) return sendResult(exchange, result);
+      const kept = path.action && (await actions.get(path.instanceName, keyOf(path.action), exchange.signal));
+      if (kept !== undefined) return sendResult(exchange, kept.result);
       const digest = await values.get(path.instanceName, path.key);
       if (digest === undefined) throw new CacheError('not-found', `nothing is kept under ${quote(path.key)}`);
       const onFound = () => observer.lookedUp('action', exchange.tool, 1, 0);

@@ -1,4 +1,4 @@
-import type { ActionCache } from '../core/action-cache.ts';
+import type { ActionCache, KeptResult } from '../core/action-cache.ts';
 import type { BlobStore } from '../core/blob-store.ts';
 import { CacheError } from '../core/cache-error.ts';
 import { type Digest, digestText, parseDigest, type UncheckedDigest } from '../core/digest.ts';
@@ -6,7 +6,7 @@ import type { Observer } from '../core/observer.ts';
 import { expectMayPush } from '../core/push-permissions.ts';
 import {
   type ActionCacheDefinition,
-  ActionResult,
+  type ActionResult,
   type GetActionResultRequest,
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.ts';
 import type { Handlers } from '../grpc/service.ts';
@@ -27,14 +27,14 @@ export function actionCacheService(
     async getActionResult(request, { caller, signal }) {
       const { instanceName, digestFunction } = checkRequest(request);
       const action = parseDigest(request.actionDigest, digestFunction, 'action digest');
-      const result = await actions.get(instanceName, action, signal);
-      observer.lookedUp('action', caller.tool, result ? 1 : 0, result ? 0 : 1);
-      if (result === undefined)
+      const kept = await actions.get(instanceName, action, signal);
+      observer.lookedUp('action', caller.tool, kept ? 1 : 0, kept ? 0 : 1);
+      if (kept === undefined)
         throw new CacheError(
           'not-found',
           `the result of action ${digestText(action)} is not here, or not whole`,
         );
-      return await inlined(blobs, result, action, request, {
+      return await inlined(blobs, kept, action, request, {
         expectAnswer: (bytes) => caller.stream.expectAnswer(bytes, signal),
         onInlined: (bytes) => observer.sent('ActionCache', caller.listener, bytes),
       });
@@ -63,13 +63,16 @@ interface Inlining {
  */
 async function inlined(
   blobs: BlobStore,
-  result: ActionResult,
+  { result, sizeBytes }: KeptResult,
   { digestFunction }: Digest,
   request: GetActionResultRequest,
   { expectAnswer, onInlined }: Inlining,
 ): Promise<ActionResult> {
-  const { length } = ActionResult.encode(result).finish();
-  let left = Math.min(maxInlinedBytes, maxAnswerBytes - length);
+  if (!request.inlineStdout && !request.inlineStderr && request.inlineOutputFiles.length === 0) {
+    await expectAnswer(sizeBytes);
+    return result;
+  }
+  let left = Math.min(maxInlinedBytes, maxAnswerBytes - sizeBytes);
   const contents = async (asked: boolean, digest: UncheckedDigest | undefined, present: Uint8Array) => {
     if (!asked || digest === undefined || present.length > 0 || digest.sizeBytes > left) return present;
     left -= Number(digest.sizeBytes) + fieldBytes;
@@ -84,7 +87,7 @@ async function inlined(
     ...result.outputFiles.map(({ path, digest }) => (paths.has(path) ? digest : undefined)),
   ];
   const askedBytes = asked.reduce((sum, digest) => sum + Number(digest?.sizeBytes ?? 0), 0);
-  await expectAnswer(length + Math.min(left, askedBytes));
+  await expectAnswer(sizeBytes + Math.min(left, askedBytes));
   const stdoutRaw = await contents(request.inlineStdout, result.stdoutDigest, result.stdoutRaw);
   const stderrRaw = await contents(request.inlineStderr, result.stderrDigest, result.stderrRaw);
   const outputFiles = [];

@@ -25,10 +25,12 @@ export function volumeActionCache(
     async get(instanceName, actionDigest, signal) {
       const path = layout.actionResult(instanceName, actionDigest);
       try {
-        const result = resultIn(await records.readSealed(path, longestResult));
-        const reach = result && resultReach(result, actionDigest.digestFunction);
+        const bytes = await records.readSealed(path, longestResult);
+        const result = resultIn(bytes);
+        if (bytes === undefined || result === undefined) return undefined;
+        const reach = resultReach(result, actionDigest.digestFunction);
         if (reach === undefined || !(await reaches.isWhole(reach, signal))) return undefined;
-        return (await records.touch(path)) ? result : undefined;
+        return (await records.touch(path)) ? { result, sizeBytes: bytes.length } : undefined;
       } catch (error) {
         throw volumeError(error, 'reading an action result');
       }
