@@ -1,12 +1,13 @@
 import type { Cut, LookupKind, Observer, Role } from '../core/observer.ts';
 import type { PublicCertificate } from '../core/public-certificates.ts';
-import { toolLabels } from '../core/tool.ts';
+import { type ToolLabel, toolLabels } from '../core/tool.ts';
 import { certificateMetrics } from './certificate-metrics.ts';
 import { durationBuckets, grpcMetrics } from './grpc-metrics.ts';
 import { janitorMetrics } from './janitor-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { type MetricsSnapshot, summed } from './summed-metrics.ts';
+import { Tallies, type Tally } from './tallies.ts';
 import { volumeGauges, type VolumeProbe } from './volume-gauges.ts';
 import { wholenessMetrics } from './wholeness-metrics.ts';
 
@@ -110,7 +111,7 @@ export function prometheusMetrics(version: string): Metrics {
 
 function countingObserver(registry: Registry): Observer {
   const registers = [registry];
-  const lookups = new Counter({
+  const lookups = new Tallies({
     name: 'weir_lookups_total',
     help: 'How often does the cache have what is asked for? `kind` is `reference` (an artifact by its key), `asset` (an artifact or a source by its URI), `action` (the result of an action, or a value by its key), `read` (a blob to download) or `blob` (FindMissingBlobs, before an upload); `result` is `hit` or `miss`. `tool` says for whom.',
     labelNames: ['kind', 'result', 'tool'],
@@ -122,17 +123,21 @@ function countingObserver(registry: Registry): Observer {
     labelNames: ['service', 'listener'],
     registers,
   });
-  const sent = new Counter({
+  const sent = new Tallies({
     name: 'weir_sent_bytes_total',
     help: 'How much is downloaded? Compressed downloads as they went; with outputs that are inlined in results of actions.',
     labelNames: ['service', 'listener'],
     registers,
   });
+  const callsOf = { pull: 0, push: 0 };
   const inFlight = new Gauge({
     name: 'weir_calls_in_flight',
     help: 'How busy is it now?',
     labelNames: ['listener'],
     registers,
+    collect() {
+      for (const listener of roles) this.set({ listener }, callsOf[listener]);
+    },
   });
   const httpRequests = new Counter({
     name: 'weir_http_requests_total',
@@ -178,22 +183,47 @@ function countingObserver(registry: Registry): Observer {
     labelNames: ['reason'],
     registers,
   });
+  const sentOf = { pull: new Map<string, Tally>(), push: new Map<string, Tally>() };
+
+  function talliesOf(kind: LookupKind, tool: ToolLabel) {
+    return {
+      hit: lookups.add({ kind, result: 'hit', tool }),
+      miss: lookups.add({ kind, result: 'miss', tool }),
+    };
+  }
+
+  function tallyOfSent(service: string, listener: Role): Tally {
+    const known = sentOf[listener].get(service);
+    if (known !== undefined) return known;
+    const made = sent.add({ service, listener });
+    sentOf[listener].set(service, made);
+    return made;
+  }
+
   // A rate needs its zero: series exist from the start.
-  for (const kind of kinds)
-    for (const result of ['hit', 'miss'])
-      for (const tool of toolLabels) lookups.inc({ kind, result, tool }, 0);
+  const lookedFor = new Map(
+    kinds.map((kind) => [kind, new Map(toolLabels.map((tool) => [tool, talliesOf(kind, tool)]))]),
+  );
   for (const reason of cuts) cut.inc({ reason }, 0);
   for (const listener of roles) inFlight.set({ listener }, 0);
   return {
     ...grpcMetrics(registry),
-    callBegan: (listener) => inFlight.inc({ listener }),
-    callEnded: (listener) => inFlight.dec({ listener }),
+    callBegan(listener) {
+      callsOf[listener]++;
+    },
+    callEnded(listener) {
+      callsOf[listener]--;
+    },
     lookedUp(kind, tool, hits, misses) {
-      lookups.inc({ kind, result: 'hit', tool }, hits);
-      lookups.inc({ kind, result: 'miss', tool }, misses);
+      const tallies = lookedFor.get(kind)?.get(tool);
+      if (tallies === undefined) return;
+      tallies.hit.count += hits;
+      tallies.miss.count += misses;
     },
     received: (service, listener, bytes) => received.inc({ service, listener }, bytes),
-    sent: (service, listener, bytes) => sent.inc({ service, listener }, bytes),
+    sent(service, listener, bytes) {
+      tallyOfSent(service, listener).count += bytes;
+    },
     httpAnswered(method, status, listener, seconds) {
       httpRequests.inc({ method, status, listener });
       httpSeconds.observe({ method }, seconds);
