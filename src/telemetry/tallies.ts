@@ -28,6 +28,7 @@ export class Tallies<Label extends string> {
 
   #tell(): void {
     for (const { labels, tally } of this.#tallies) {
+      if (tally.count === 0) continue;
       this.#counter.inc(labels, tally.count);
       tally.count = 0;
     }
