@@ -54,7 +54,7 @@ function newHandle(): Handle {
 export class ZstdEncoder {
   readonly #handle = newHandle();
   readonly #state = new Uint32Array(2);
-  readonly #allocate = chunksInTurns(piecesInUse);
+  readonly #allocate = chunksInTurns(piecesInUse).allocate;
   #pieceBytes = 0;
   /** What nothing has come out into yet: the other may be on its way. */
   #piece: Uint8Array | undefined;

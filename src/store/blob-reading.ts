@@ -25,10 +25,11 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   let closed: Promise<void> | undefined;
   // Whatever closing says, what was read is not changed by it.
   const close = () => (closed ??= handle.close().catch(() => {}));
-  async function* all(allocate: Allocate): AsyncGenerator<Uint8Array> {
+  async function* all(allocate: Allocate, wasTaken = () => {}): AsyncGenerator<Uint8Array> {
     const ended = readingBegun();
     try {
       yield* chunks(handle, plan, allocate);
+      wasTaken();
     } catch (error) {
       throw plan.onFailed(error);
     } finally {
@@ -38,7 +39,10 @@ export function chunkedReading(handle: FileHandle, plan: ReadingPlan): BlobReadi
   }
   return {
     close,
-    reusing: () => all(chunksInTurns(chunksInUse)),
+    reusing() {
+      const turns = chunksInTurns(chunksInUse);
+      return all(turns.allocate, turns.end);
+    },
     [Symbol.asyncIterator]: () => all(roomyChunk),
   };
 }

@@ -19,7 +19,16 @@ import {
   uint32,
 } from '../support/raw-http2.ts';
 import { rawServer } from '../support/raw-server.ts';
-import { blobOf, clientsAt, downloadName, putBatch, randomBlob, uploadName, write } from '../support/wire.ts';
+import {
+  type Blob,
+  blobOf,
+  clientsAt,
+  downloadName,
+  putBatch,
+  randomBlob,
+  uploadName,
+  write,
+} from '../support/wire.ts';
 
 const { ack, endHeaders, endStream, none } = flag;
 const nothing = new Uint8Array();
@@ -130,6 +139,41 @@ void describe('Windows', () => {
     assert.ok((await inAnySteps(downloadName(large))).equals(large.data));
     const compressed = await inAnySteps(downloadName(mixed).replace('blobs/', 'compressed-blobs/zstd/'));
     assert.ok(zstdDecompressSync(compressed).equals(mixed.data));
+  });
+
+  test('hold the end of a blob back, and another one that is read meanwhile is not what comes then', async () => {
+    const [held, other] = [randomBlob(4 * 1024 ** 2), randomBlob(4 * 1024 ** 2)];
+    const clients = clientsAt(address());
+    for (const each of [held, other]) await write(clients, uploadName(each), each.data);
+    clients.close();
+    const client = connect();
+    const reading = (stream: number, blob: Blob) => [
+      headersOf(stream, callBlock(`${byteStream}/Read`)),
+      frame(
+        frameType.data,
+        endStream,
+        stream,
+        framed(
+          ReadRequest.encode({
+            resourceName: downloadName(blob),
+            readOffset: 0n,
+            readLimit: 0n,
+          }).finish(),
+        ),
+      ),
+    ];
+    const window = 4 * 1024 ** 2 - 300_000;
+    client.send(
+      greeting({ [setting.initialWindowSize]: window }),
+      frame(frameType.windowUpdate, none, 0, uint32(100_000_000)),
+      ...reading(1, held),
+    );
+    await eventually(() => Promise.resolve(bytesOf(client, 1) === window));
+    client.send(...reading(3, other), frame(frameType.windowUpdate, none, 3, uint32(1_000_000)));
+    assert.ok(dataOf((await client.answer(3)).body).equals(other.data));
+    client.send(frame(frameType.windowUpdate, none, 1, uint32(1_000_000)));
+    assert.ok(dataOf((await client.answer(1)).body).equals(held.data));
+    client.close();
   });
 
   test('of one stream that is not read do not hold up the others', async () => {
