@@ -68,10 +68,19 @@ function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
   }
 }
 
-/** One that has ended is a zombie until its parent has asked how. */
+/** One that has ended is a zombie until its parent has asked how; so is its first thread, while others of them wait for the disk. */
 function runs(pid: number): boolean {
   const state = statOf(pid)?.[0];
-  return state !== undefined && state !== 'Z' && state !== 'X';
+  if (state === undefined || state === 'X') return false;
+  return state !== 'Z' || threadsOf(pid) > 1;
+}
+
+function threadsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 /** Fields of /proc/PID/stat from the state on: before it is the name, which may have spaces and brackets. */

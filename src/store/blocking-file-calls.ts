@@ -26,29 +26,16 @@ const syncNames = promisify(fsync);
 
 /** The longest that these calls keep the event loop from everything else. Milliseconds. */
 const sliceMs = 4;
-/** So many looks at files are a fraction of that: the clock is looked at once for them. */
-const statsAtOnce = 32;
 
 /**
  * Calls that block. On a local disk they cost a fraction of a turn through the thread pool; after a
- * few milliseconds of them the next ones wait until other work has had its turn.
+ * few milliseconds of them the next ones wait until other work has had its turn. Many looks are for the caller to divide: all of one call are one turn.
  */
 export function blockingFileCalls(pace: Pick<DiskPace, 'timed'>): FileCalls {
   const inTurn = turnTaker();
   return {
     stat: (path) => inTurn(() => pace.timed(1, () => stat(path))),
-    async statAll(paths) {
-      const found: (Stats | undefined)[] = [];
-      for (let start = 0; start < paths.length; start += statsAtOnce) {
-        const end = Math.min(start + statsAtOnce, paths.length);
-        const look = () => {
-          for (let index = start; index < end; index++) found.push(stat(paths[index] ?? ''));
-        };
-        const looked = inTurn(() => pace.timed(end - start, look));
-        if (looked instanceof Promise) await looked;
-      }
-      return found;
-    },
+    statAll: (paths) => inTurn(() => pace.timed(paths.length, () => paths.map(stat))),
     refresh: (path, time) => inTurn(() => refresh(path, time)),
     readSmall: (path, least, most) =>
       inTurn(() => pace.timed(1, () => contents(openFile(path), least, most))),

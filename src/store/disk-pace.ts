@@ -13,8 +13,8 @@ export interface DiskPace {
 const slowMs = 0.3;
 /** The processor may have been somebody else's: one call says little. Milliseconds. */
 const mostOfOne = 1;
-/** Each call changes the average by a part of this. */
-const weight = 16;
+/** How much of the average one call is, and as how many calls several count at most: they were interrupted together. */
+const [share, mostTogether] = [1 / 16, 4];
 const looksEvery = 16;
 
 export function diskPace(now = () => performance.now()): DiskPace {
@@ -27,7 +27,7 @@ export function diskPace(now = () => performance.now()): DiskPace {
         return work();
       } finally {
         const each = Math.min((now() - begun) / calls, mostOfOne);
-        average += ((each - average) * Math.min(calls, weight)) / weight;
+        average += (each - average) * share * Math.min(calls, mostTogether);
       }
     },
     isSlow: () => average > slowMs && ++asked % looksEvery !== 0,

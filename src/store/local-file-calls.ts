@@ -4,7 +4,10 @@ import { type DiskPace, diskPace } from './disk-pace.ts';
 import type { FileCalls } from './file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
 
-/** Looks in a row before it is asked again how fast the disk is, and at once: twice as many as the pool has threads, so that none waits for us. */
+/**
+ * Looks in a row, a fraction of what the event loop may be kept for: the clock is looked at once for them. At once: twice as many as the pool has
+ * threads, so that none waits for us.
+ */
 const [looksInARow, looksAtOnce] = [32, 128];
 
 /**
