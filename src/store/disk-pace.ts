@@ -4,6 +4,8 @@ export interface DiskPace {
   timed<T>(calls: number, work: () => T): T;
   /** Whether calls wait so long that several should at once. Now and then it says no, so that a disk which is fast again shows. */
   isSlow(): boolean;
+  /** How many calls may follow each other before somebody else has a turn. */
+  inARow(): number;
 }
 
 /**
@@ -17,8 +19,13 @@ const mostOfOne = 1;
 const [share, mostTogether] = [1 / 16, 4];
 const looksEvery = 16;
 
+/** What that is divided by. Milliseconds. */
+const rowMs = 2;
+const [fewestInARow, mostInARow] = [16, 512];
+
 export function diskPace(now = () => performance.now()): DiskPace {
-  let average = 0;
+  // Nobody knows yet.
+  let average = slowMs / 3;
   let asked = 0;
   return {
     timed(calls, work) {
@@ -31,5 +38,6 @@ export function diskPace(now = () => performance.now()): DiskPace {
       }
     },
     isSlow: () => average > slowMs && ++asked % looksEvery !== 0,
+    inARow: () => Math.max(fewestInARow, Math.min(mostInARow, Math.floor(rowMs / average))),
   };
 }

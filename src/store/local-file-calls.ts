@@ -4,11 +4,8 @@ import { type DiskPace, diskPace } from './disk-pace.ts';
 import type { FileCalls } from './file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
 
-/**
- * Looks in a row, a fraction of what the event loop may be kept for: the clock is looked at once for them. At once: twice as many as the pool has
- * threads, so that none waits for us.
- */
-const [looksInARow, looksAtOnce] = [32, 128];
+/** Twice as many as the pool has threads, so that none of those waits for us. */
+const looksAtOnce = 128;
 
 /**
  * Calls that block, which costs least where the answer is in memory, or on a disk that answers at once. While it makes them wait, what only
@@ -25,7 +22,7 @@ export function localFileCalls(pace: DiskPace = diskPace()): FileCalls {
       const found: (Stats | undefined)[] = [];
       for (let start = 0; start < paths.length; start = found.length) {
         const calls = reading();
-        const end = start + (calls === pooled ? looksAtOnce : looksInARow);
+        const end = start + (calls === pooled ? looksAtOnce : pace.inARow());
         found.push(...(await calls.statAll(paths.slice(start, end))));
       }
       return found;
