@@ -14,11 +14,10 @@ import type { Work } from './work.ts';
 const { count, bytes } = batchOfBlobs;
 /** Of a cold round: enough for a second of a disk, few enough that a slow one ends in time. */
 const coldCalls = 20;
-/**
- * For other blobs, so that the code which reads files is as warm as that of a server that has run for a while. They are of another size, so others,
- * and more than each of two workers of Weir keeps in memory, so that they are read from files each time.
- */
-const [warmUps, warmUpCalls, otherBytes] = [3, 60, 4 * bytes];
+/** Of other blobs, so that the code which reads files is as warm as that of a server that has run for a while. */
+const warmUpCalls = 60;
+/** One of those: of another size, so another blob. */
+const otherBytes = bytes - 8;
 
 /** The same small blobs again and again, and blobs that nobody has read since the machine knows of them. */
 export const batchReadWorks: readonly Work[] = [
@@ -59,7 +58,7 @@ export const batchReadWorks: readonly Work[] = [
           // A server's own memory of blobs ends with it; its code is to be warm all the same.
           await server.end();
           await server.start();
-          for (let time = 0; time < warmUps; time++) await warmUp.run(warmUpCalls);
+          await warmUp.run(warmUpCalls);
           await dropPageCache();
         },
       };
