@@ -62,11 +62,9 @@ export async function hashFile(
   digestFunction: DigestFunction,
   handle: FileHandle,
   size: number,
-  signal?: AbortSignal,
 ): Promise<string> {
   const pieces = hashInPieces(digestFunction, handle, size);
   for (;;) {
-    signal?.throwIfAborted();
     const piece = await pieces.next();
     if (piece.done === true) return piece.value;
   }
