@@ -17,7 +17,7 @@ import type { Volume } from './store/volume.ts';
 export interface Upkeep {
   /** Whether all blobs are read again and again. */
   readonly scrubs: boolean;
-  /** Lets what goes on in a thread begin soon, or now where somebody waits for it. Its code is loaded then, and first calls are not to wait for that. */
+  /** Lets what goes on in a thread begin soon: its code is loaded then, and first calls are not to wait for that. */
   begin(): void;
   /** A blob is to be looked at. */
   doubt(blob: BlobName): void;
@@ -91,10 +91,7 @@ export function startUpkeep(options: AppOptions, parts: UpkeepParts): Upkeep {
       else thread.begin();
     },
     doubt: (blob) => scrubber?.doubt(blob),
-    async makeRoom(bytes) {
-      thread.begin();
-      return (await janitor?.makeRoom(bytes)) ?? 'not-now';
-    },
+    makeRoom: async (bytes) => (await janitor?.makeRoom(bytes)) ?? 'not-now',
     measure: async (everything) => await measurer?.measure(everything),
     async yield() {
       await Promise.all([janitor?.yield(), scrub?.stop()]);

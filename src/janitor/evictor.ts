@@ -122,7 +122,7 @@ export function startEvictor(parts: EvictorParts): Evictor {
     const { space } = volume;
     const usage = await space.usage();
     const onDisk = wantedRoom(usage, space.headRoom(usage.totalBytes));
-    const ofQuota = wantedOfQuota(space.quotaBytes, space.used.current());
+    const ofQuota = wantedOfQuota(space.quotaBytes, space.used.atLeast());
     if (onDisk === undefined && ofQuota === undefined) return undefined;
     return {
       wantedBytes: Math.max(onDisk?.wantedBytes ?? 0, ofQuota ?? 0),
@@ -137,6 +137,7 @@ export function startEvictor(parts: EvictorParts): Evictor {
   }
 
   async function makeRoom(bytes: number): Promise<RoomMade> {
+    thread.begin();
     const wanted = await wantedNow();
     return await pass({
       wantedBytes: Math.max(wanted?.wantedBytes ?? 0, bytes),

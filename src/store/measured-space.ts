@@ -16,8 +16,8 @@ const measureEveryMs = 1000;
 const defaultHeadRoom = { min: 2e9, max: 10e9 };
 /** How often an upload asks for room before it is refused: others may take what was made for it. */
 const mostAsks = 4;
-/** What others have booked or claimed and do not use comes back soon: so often, after so long, it is looked for. */
-const mostWaits = 12;
+/** What others have booked or claimed and do not use comes back soon: for so long it is looked for, so often. */
+const patienceMs = 1800;
 const waitMs = 150;
 /** For the first measurement: a server that has just started does not know what its quota has left. */
 const firstMeasureMs = 10_000;
@@ -46,6 +46,8 @@ export async function measuredSpace(
   let makeRoom: RoomMaker = () => Promise.resolve('not-now');
   let measureUsed: () => Promise<void> = () => Promise.resolve();
   let firstMeasured: Promise<unknown> | undefined;
+  let measurement: Promise<void> = Promise.resolve();
+  let nextMeasurement: Promise<void> | undefined;
   let pins: PinCounts | undefined;
   let givingUp: Promise<boolean> | undefined;
 
@@ -106,10 +108,20 @@ export async function measuredSpace(
     return made;
   }
 
-  /** What was being measured when something was removed has counted it still. */
+  /** By a measurement that begins after the call, or after a while without: what is under way may count still what was removed. */
   async function measuredAnew(): Promise<void> {
     if (quotaBytes === undefined) return;
-    await Promise.race([measureUsed().catch(() => {}), sleep(measurePatienceMs, undefined, { ref: false })]);
+    nextMeasurement ??= measurement.then(() => {
+      nextMeasurement = undefined;
+      measurement = measureUsed().catch(() => {});
+      return measurement;
+    });
+    await Promise.race([nextMeasurement, sleep(measurePatienceMs, undefined, { ref: false })]);
+  }
+
+  /** Whether there would be room if nothing of what may count twice did. */
+  function isDoubtful(lackingBytes: number): boolean {
+    return quotaBytes !== undefined && used.current() - used.atLeast() >= lackingBytes;
   }
 
   function refuse({ sentence, lackingBytes }: Shortage, ahead: number, made: RoomMade | undefined): never {
@@ -164,7 +176,10 @@ export async function measuredSpace(
   ): Promise<void> {
     const { bytes } = wanted;
     if (quotaBytes !== undefined) await firstMeasured;
-    for (let [asks, waits] = [0, 0]; ;) {
+    let asks = 0;
+    let hasMeasured = false;
+    let waitsUntil: number | undefined;
+    for (;;) {
       await usage();
       await ledger.lookIfOld();
       const { shortage, ahead } = lookFor(wanted);
@@ -176,15 +191,22 @@ export async function measuredSpace(
       }
       const { lackingBytes } = shortage;
       if (lackingBytes === undefined) refuse(shortage, 0, undefined);
+      if (!hasMeasured && isDoubtful(lackingBytes)) {
+        hasMeasured = true;
+        await measuredAnew();
+        continue;
+      }
       // What uploads here have claimed they will write: only what other servers have booked comes back by itself.
       const onlyBooked = shortageOf(bytes, ahead) === undefined;
       let made: RoomMade | undefined;
-      if (!onlyBooked || waits >= mostWaits) {
+      const hasWaited = waitsUntil !== undefined && performance.now() >= waitsUntil;
+      if (!onlyBooked || hasWaited) {
         if (asks++ < mostAsks) made = await madeRoom(lackingBytes);
         if (made === true || (await gaveUpKept(lackingBytes))) continue;
       }
       // Those that go first may fail, or stand still.
-      if (waits++ >= mostWaits || shortageOf(bytes, 0) !== undefined) refuse(shortage, ahead, made);
+      if (hasWaited || shortageOf(bytes, 0) !== undefined) refuse(shortage, ahead, made);
+      waitsUntil ??= performance.now() + patienceMs;
       await sleep(waitMs);
       await ledger.look();
     }

@@ -8,8 +8,14 @@ import type { OtherServer } from './usage-pages.ts';
  * written since on top: this one at once, others as far as they have told.
  */
 export interface UsedBytes {
-  /** The best that is known. Bytes on disk. */
+  /** For what is still to come: rather too much than too little. Bytes on disk. */
   current(): number;
+  /**
+   * For what is to go: rather too little than too much. Without what folders that were never measured may hold, and
+   * without what came while others were being measured, which may count twice until they are measured again.
+   * Bytes on disk.
+   */
+  atLeast(): number;
   /** Before folders are measured: what the result has to be compared with. */
   beginMeasuring(): Measuring;
   /** What our own janitor has moved or removed; told before what it measures after that, and not when that was measured already. */
@@ -63,7 +69,12 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
   /** By folder; those that were never measured hold what the others do on average, for hashes are uniform. */
   const measured = new Float64Array(blobPrefixes.length);
   const measuredAt = new Float64Array(blobPrefixes.length).fill(-Infinity);
+  /** What came while each folder was being measured, and while what is in transit was: it may count twice. */
+  const doubtful = new Float64Array(blobPrefixes.length);
+  let doubtfulTransit = 0;
   let blobs = 0;
+  /** Of that, in folders that were never measured. */
+  let guessed = 0;
   let records: number | undefined;
   let transit: number | undefined;
   const earliers = new Map<string, Earlier>();
@@ -83,6 +94,10 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
     return earlier;
   }
 
+  function countsOf(id: string): UsageCounts | undefined {
+    return id === ownId ? own : others.get(id)?.counts;
+  }
+
   function addUp(): void {
     let [sum, count] = [0, 0];
     for (const [index, bytes] of measured.entries()) {
@@ -91,6 +106,14 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
       count++;
     }
     blobs = count === 0 ? 0 : (sum / count) * blobPrefixes.length;
+    guessed = blobs - sum;
+  }
+
+  function current(): number {
+    let bytes = blobs + (records ?? 0) + (transit ?? 0);
+    for (const [, counts, earlier] of servers())
+      bytes += counts.publishedBytes - earlier.publishedBytes + inFlightOf(counts) - earlier.inFlight;
+    return Math.max(0, bytes);
   }
 
   function isMeasuredSince(time: number): boolean {
@@ -99,25 +122,36 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
 
   function beginMeasuring(): Measuring {
     const begun = performance.now();
-    const before = [...servers()].map(([, counts, earlier]) => ({
+    const before = [...servers()].map(([id, counts, earlier]) => ({
+      id,
       earlier,
       published: counts.published.slice(),
       inFlight: inFlightOf(counts),
+      takenBytes: counts.takenBytes,
     }));
     return {
       done(now) {
+        const since = before.map((server) => ({ ...server, counts: countsOf(server.id) }));
         for (const [prefix, bytes] of Object.entries(now.folders)) {
           const index = Number.parseInt(prefix, 16);
           measured[index] = bytes;
           measuredAt[index] = begun;
-          for (const { earlier, published } of before) earlier.published[index] = published[index] ?? 0;
+          let came = 0;
+          for (const { earlier, published, counts } of since) {
+            const then = published[index] ?? 0;
+            earlier.published[index] = then;
+            came += (counts?.published[index] ?? then) - then;
+          }
+          doubtful[index] = came;
         }
         // What was on its way then is among the temporary files that were measured.
         transit = now.transit;
+        doubtfulTransit = 0;
         records = now.records ?? records;
-        for (const { earlier, inFlight } of before) {
+        for (const { earlier, inFlight, takenBytes, counts } of since) {
           earlier.inFlight = inFlight;
           earlier.publishedBytes = earlier.published.reduce((sum, bytes) => sum + bytes, 0);
+          doubtfulTransit += (counts?.takenBytes ?? takenBytes) - takenBytes;
         }
         for (const id of earliers.keys()) if (id !== ownId && !others.has(id)) earliers.delete(id);
         addUp();
@@ -128,11 +162,10 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
   return {
     beginMeasuring,
     isMeasuredSince,
-    current() {
-      let bytes = blobs + (records ?? 0) + (transit ?? 0);
-      for (const [, counts, earlier] of servers())
-        bytes += counts.publishedBytes - earlier.publishedBytes + inFlightOf(counts) - earlier.inFlight;
-      return Math.max(0, bytes);
+    current,
+    atLeast() {
+      const doubted = doubtful.reduce((sum, bytes) => sum + bytes, doubtfulTransit);
+      return Math.max(0, current() - guessed - doubted);
     },
     shifted(shift) {
       for (const [index, bytes] of shift.folders ?? [])

@@ -119,8 +119,10 @@ function lines(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Names of all kinds that a namespace can have objects of, with commas. */
+/** Names of all kinds that a namespace can have objects of, with commas; but what the API server notes of others. */
 function everyKind(kubectl: Cluster['kubectl']): string {
   const kinds = kubectl(['api-resources', '--namespaced', '--verbs=list', '--output=name']);
-  return lines(printed(kinds)).join(',');
+  return lines(printed(kinds))
+    .filter((kind) => !/^events(\.|$)/.test(kind))
+    .join(',');
 }

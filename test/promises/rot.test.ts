@@ -55,6 +55,8 @@ async function serving<T>(
 }
 
 const fileOf = (volume: string, { blob, hashing }: Stored) => blobFile(volume, blob, hashing);
+/** Compared in place of blobs: the difference of two long lists of bytes takes more memory than a machine has. */
+const hashesOf = (blobs: readonly Stored[]) => blobs.map(({ blob }) => blob.digest.hash);
 const isEmpty = ({ blob }: Stored) => blob.data.length === 0;
 const oneOf = <T>(choices: Readonly<Record<string, T>>, random: Random): T => {
   const all = Object.values(choices);
@@ -178,7 +180,7 @@ void test('no damaged blob is given out whole; all are found in a pass, and heal
       const known = bad.filter((_, index) => index % 4 === 0);
       const unknown = bad.filter((_, index) => index % 4 === 1);
       assert.equal((await readAll(first, known, ['Read', 'SplitBlob'])).corrupt, 0);
-      assert.deepEqual(await missingOf(clients, known), known);
+      assert.deepEqual(hashesOf(await missingOf(clients, known)), hashesOf(known));
       await heal(weir, clients, known, random);
       await heal(weir, clients, unknown, random);
       figures.healed += known.length + unknown.length;
@@ -205,7 +207,10 @@ void test('no damaged blob is given out whole; all are found in a pass, and heal
       figures.quarantined += setAside;
       assert.equal(await scraped(weir.opsUrl, 'weir_scrub_pass_progress'), 1);
       const missing = await missingOf(clients, all);
-      assert.deepEqual(new Set(missing), new Set(gone.filter((stored) => !isEmpty(stored))));
+      assert.deepEqual(
+        hashesOf(missing).toSorted(),
+        hashesOf(gone.filter((stored) => !isEmpty(stored))).toSorted(),
+      );
       await heal(weir, clients, gone, random);
       figures.healed += gone.length;
       const reader = readerAt(weir, 'push');
