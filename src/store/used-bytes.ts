@@ -131,16 +131,15 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
     }));
     return {
       done(now) {
-        const since = before.map((server) => ({ ...server, counts: countsOf(server.id) }));
         for (const [prefix, bytes] of Object.entries(now.folders)) {
           const index = Number.parseInt(prefix, 16);
           measured[index] = bytes;
           measuredAt[index] = begun;
           let came = 0;
-          for (const { earlier, published, counts } of since) {
+          for (const { id, earlier, published } of before) {
             const then = published[index] ?? 0;
             earlier.published[index] = then;
-            came += (counts?.published[index] ?? then) - then;
+            came += (countsOf(id)?.published[index] ?? then) - then;
           }
           doubtful[index] = came;
         }
@@ -148,10 +147,10 @@ export function usedBytes(own: UsageCounts, others: ReadonlyMap<string, OtherSer
         transit = now.transit;
         doubtfulTransit = 0;
         records = now.records ?? records;
-        for (const { earlier, inFlight, takenBytes, counts } of since) {
+        for (const { id, earlier, inFlight, takenBytes } of before) {
           earlier.inFlight = inFlight;
           earlier.publishedBytes = earlier.published.reduce((sum, bytes) => sum + bytes, 0);
-          doubtfulTransit += (counts?.takenBytes ?? takenBytes) - takenBytes;
+          doubtfulTransit += (countsOf(id)?.takenBytes ?? takenBytes) - takenBytes;
         }
         for (const id of earliers.keys()) if (id !== ownId && !others.has(id)) earliers.delete(id);
         addUp();
