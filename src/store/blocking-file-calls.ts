@@ -17,7 +17,7 @@ import {
 import { promisify } from 'node:util';
 import type { Answer } from '../core/answer.ts';
 import type { DiskPace } from './disk-pace.ts';
-import type { FileCalls, SmallFile, SyncedFile } from './file-calls.ts';
+import type { FileCalls, FolderState, OpenFolder, SmallFile, SyncedFile } from './file-calls.ts';
 import { stuck } from './durable-file.ts';
 import { errnoOf, isAbsent } from './volume-error.ts';
 
@@ -36,6 +36,8 @@ export function blockingFileCalls(pace: Pick<DiskPace, 'timed'>): FileCalls {
   return {
     stat: (path) => inTurn(() => pace.timed(1, () => stat(path))),
     statAll: (paths) => inTurn(() => pace.timed(paths.length, () => paths.map(stat))),
+    folderState: (path) => inTurn(() => pace.timed(1, () => folderState(path))),
+    openFolder: (path) => inTurn(() => openFolder(path)),
     refresh: (path, time) => inTurn(() => refresh(path, time)),
     readSmall: (path, least, most) =>
       inTurn(() => pace.timed(1, () => contents(openFile(path), least, most))),
@@ -80,6 +82,22 @@ function stat(path: string): Stats | undefined {
     // No exception for an absent file: making one costs more than the call.
     const stats = lstatSync(path, { throwIfNoEntry: false });
     return stats?.isFile() === true ? stats : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+function folderState(path: string): FolderState | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true ? stats : undefined;
+}
+
+function openFolder(path: string): OpenFolder | undefined {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  try {
+    const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    return { state: () => fstatSync(descriptor), close: () => closeSync(descriptor) };
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -4,6 +4,15 @@ import type { Answer } from '../core/answer.ts';
 import { localFileCalls } from './local-file-calls.ts';
 import { pooledFileCalls } from './pooled-file-calls.ts';
 
+/** A folder: its ctime is another one as soon as a name in it came or went. `size`: what its names take, in some file systems. Bytes. */
+export type FolderState = Pick<Stats, 'ino' | 'ctimeMs' | 'size'>;
+
+/** A folder wherever it is moved to: looking at it again is half of the work of finding it by its path, and never waits for the disk. */
+export interface OpenFolder {
+  state(): FolderState;
+  close(): void;
+}
+
 /** What a small file holds; `bytes` only when it has a size that was asked for. */
 export interface SmallFile {
   readonly stats: Stats;
@@ -34,6 +43,10 @@ export interface FileCalls {
   link(path: string, newPath: string): Answer<boolean>;
   /** Removes a file; that it is gone already is fine. */
   discard(path: string): Answer<void>;
+  /** lstat of a folder; undefined where there is none. */
+  folderState(path: string): Answer<FolderState | undefined>;
+  /** Undefined where there is none, or where what is said of it may be of a while ago, as on a network. */
+  openFolder(path: string): Answer<OpenFolder | undefined>;
   /** Names in a folder; none when it is absent. */
   names(folder: string): Answer<string[]>;
   /** Brings the bytes of a file to the disk; undefined when it is absent or is not a regular file. */

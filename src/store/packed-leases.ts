@@ -4,6 +4,7 @@ import { blobName, isEmptyBlob } from '../core/digest.ts';
 import { distinctRows } from '../core/distinct-rows.ts';
 import type { PackedDigests } from '../core/packed-digests.ts';
 import type { LeaseParts } from './file-time-leases.ts';
+import { listedFolders } from './listed-folders.ts';
 import { type FoundBlobs, type Leases, lookupsAtOnce, manyLookups, usedAtMs } from './leases.ts';
 import { volumeError } from './volume-error.ts';
 
@@ -34,6 +35,8 @@ export function packedLeases(
   { calls, layout, coalesceMs, graceMs, memory, seen }: LeaseParts,
   singly: LeasedSingly,
 ): Leases['leasePacked'] {
+  const folders = listedFolders(calls, layout);
+
   async function leasePacked(digests: PackedDigests, signal?: AbortSignal): Promise<FoundBlobs> {
     const generation = memory.generation();
     const { unknown, renewed } = memory.renewPacked(digests);
@@ -53,17 +56,33 @@ export function packedLeases(
     rows: readonly number[],
     signal?: AbortSignal,
   ): Promise<number[]> {
-    const absent: number[] = [];
-    for (let start = 0; start < rows.length; start += lookupsAtOnce) {
-      const piece = rows.slice(start, start + lookupsAtOnce);
-      try {
+    try {
+      const { nowhere, others } = await partedByFolders(digests, rows);
+      const absent = [...nowhere];
+      for (let start = 0; start < others.length; start += lookupsAtOnce) {
         signal?.throwIfAborted();
+        const piece = others.slice(start, start + lookupsAtOnce);
         for (const row of await absentOfPiece(digests, piece, signal)) absent.push(row);
-      } catch (error) {
-        throw volumeError(error, 'looking for blobs');
       }
+      return nowhere.length === 0 || others.length === 0 ? absent : absent.sort((a, b) => a - b);
+    } catch (error) {
+      throw volumeError(error, 'looking for blobs');
     }
-    return absent;
+  }
+
+  /** Rows whose folders say that they are nowhere, and all others. */
+  async function partedByFolders(
+    digests: PackedDigests,
+    rows: readonly number[],
+  ): Promise<{ nowhere: readonly number[]; others: readonly number[] }> {
+    if (rows.length < manyLookups || !folders.mayTell(digests)) return { nowhere: [], others: rows };
+    const looksAtTrash = await trashLooks();
+    const { absent, others } = await folders.parted(digests, rows);
+    if (absent.length === 0 || !(await looksAtTrash.areNowhere())) return { nowhere: [], others: rows };
+    const nowhere = absent.filter((row) => isKnownNowhere(digests, row));
+    if (nowhere.length === absent.length) return { nowhere, others };
+    const isNowhere = new Set(nowhere);
+    return { nowhere, others: rows.filter((row) => !isNowhere.has(row)) };
   }
 
   async function absentOfPiece(
@@ -73,8 +92,7 @@ export function packedLeases(
   ): Promise<number[]> {
     const { digestFunction, sizes } = digests;
     const path = (row: number) => layout.blob(blobName({ digestFunction, hash: digests.hash(row) }));
-    const begun = singly.elapsed();
-    const wasEmpty = rows.length >= manyLookups && (await isTrashEmpty());
+    const trash = rows.length >= manyLookups ? await trashLooks() : undefined;
     const absent: number[] = [];
     const old: number[] = [];
     const others: number[] = [];
@@ -97,12 +115,10 @@ export function packedLeases(
         promise(row, stats, singly.momentNow());
       }),
     );
-    // A file that was in the trash when we looked in its place has come there after our first look at the trash and
-    // gone from there before our second one. No run rests so short: what we have not found is nowhere.
-    const isNowhere =
-      absent.length > 0 && wasEmpty && (await isTrashEmpty()) && singly.elapsed() - begun < graceMs / 2;
+    folders.soughtForNothing(digests, absent);
+    const isNowhere = absent.length > 0 && (await trash?.areNowhere()) === true;
     const nowhere = absent.filter((row) => {
-      const isKnown = isNowhere && !memory.isBrokenPacked(digests, row) && !isEmpty(digests, row);
+      const isKnown = isNowhere && isKnownNowhere(digests, row);
       if (!isKnown) others.push(row);
       return isKnown;
     });
@@ -112,6 +128,22 @@ export function packedLeases(
       signal,
     );
     return [...nowhere, ...others.filter((_, at) => singles[at] === undefined)].sort((a, b) => a - b);
+  }
+
+  /** Begins to look for files in their places. */
+  async function trashLooks(): Promise<{ areNowhere(): Promise<boolean> }> {
+    const begun = singly.elapsed();
+    const wasEmpty = await isTrashEmpty();
+    return {
+      // A file that was in the trash when we looked in its place has come there after our first look at the trash and
+      // gone from there before our second one. No run rests so short: what we have not found is nowhere.
+      areNowhere: async () => wasEmpty && (await isTrashEmpty()) && singly.elapsed() - begun < graceMs / 2,
+    };
+  }
+
+  /** Whether nothing is left to be done when it is nowhere. */
+  function isKnownNowhere(digests: PackedDigests, row: number): boolean {
+    return !memory.isBrokenPacked(digests, row) && !isEmpty(digests, row);
   }
 
   async function isTrashEmpty(): Promise<boolean> {

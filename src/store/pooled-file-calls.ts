@@ -26,6 +26,12 @@ export function pooledFileCalls(): FileCalls {
     stat,
     statAll: (paths) => Promise.all(paths.map(stat)),
 
+    async folderState(path) {
+      const stats = await unlessAbsent(lstat(path), undefined);
+      return stats?.isDirectory() === true ? stats : undefined;
+    },
+    openFolder: () => undefined,
+
     async refresh(path, time) {
       try {
         await lutimes(path, time / 1000, time / 1000);
