@@ -17,7 +17,7 @@ import { type Remembered, withHistory } from './telemetry/history.ts';
 import { withLog } from './telemetry/logging-observer.ts';
 import { type Metrics, prometheusMetrics } from './telemetry/metrics.ts';
 import type { MetricsSnapshot } from './telemetry/summed-metrics.ts';
-import { volumeFigures } from './volume-figures.ts';
+import { quotaFigures, volumeFigures } from './volume-figures.ts';
 
 /** What there is once in a server, however many processes answer its calls: the volume's upkeep, metrics, the operations port. */
 export interface Keeper extends Pick<Upkeep, 'doubt' | 'makeRoom' | 'measure'> {
@@ -97,7 +97,7 @@ export async function openKeeper(
   metrics.watchVolume({
     usage: () => space.usage(),
     isWritable: () => watch.state().writable,
-    quota: () => quotaOf(volume),
+    quota: () => quotaFigures(space),
     headRoom: (totalBytes) => space.headRoom(totalBytes),
     leaseSeconds: options.leaseMs / 1000,
     clockSkewMs: () => volume.clock.skewMs(),
@@ -192,11 +192,6 @@ export async function openKeeper(
       ops?.closeAllConnections();
     },
   };
-}
-
-function quotaOf({ space }: Volume): { limitBytes: number; usedBytes: number } | undefined {
-  if (space.quotaBytes === undefined) return undefined;
-  return { limitBytes: space.quotaBytes, usedBytes: Math.round(space.used.current()) };
 }
 
 /** Reads go on while uploads cannot be taken, and with fewer workers: what keeps traffic away is a volume, or all workers, that do not answer. */
