@@ -1,6 +1,7 @@
 import { batchReadWorks } from './batch-read.ts';
 import { bazelJob } from './bazel-job.ts';
 import { bstJobs } from './bst-jobs.ts';
+import { casJob } from './cas-job.ts';
 import { findMissingWorks } from './find-missing.ts';
 import { manyBlobsWorks } from './many-blobs.ts';
 import { readWorks } from './read.ts';
@@ -19,5 +20,6 @@ export const allWorks: readonly Work[] = [
   ...readWorks,
   ...manyBlobsWorks,
   ...bstJobs,
+  casJob,
   bazelJob,
 ];

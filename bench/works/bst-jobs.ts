@@ -4,13 +4,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BstClient, bstClient } from '../../test/support/bst.ts';
 import { assertOutcome, says } from '../../test/support/bst-outcome.ts';
-import { bstProject, describeTree, pseudoRandomBytes } from '../../test/support/bst-project.ts';
+import { bstProject, describeTree } from '../../test/support/bst-project.ts';
 import { obtainParts } from '../../test/support/real-parts.ts';
 import { once } from '../load/load.ts';
 import type { Server } from '../servers/server.ts';
+import { manyFiles } from './many-files.ts';
 import type { Say, Work } from './work.ts';
 
-const [folders, filesOfEach, fileBytes] = [100, 100, 1024];
 const patienceMs = 600_000;
 
 const common = {
@@ -69,7 +69,7 @@ class User {
   /** Adds an element like no other, and builds it. */
   async build(): Promise<void> {
     this.#elements += 1;
-    await bstProject(this.#project, { [this.#name]: { files: filesOf(this.#name) } });
+    await bstProject(this.#project, { [this.#name]: { files: manyFiles(this.#name) } });
     // What is built is pushed at once where there is a server.
     await this.#client.useRemotes([]);
     assertOutcome(await this.#client.run('build', `${this.#name}.bst`), 0, says.built);
@@ -102,13 +102,4 @@ class User {
   get #name(): string {
     return `element-${this.#elements}`;
   }
-}
-
-/** Path below the element -> what is there; no two the same. */
-function filesOf(element: string): Record<string, Uint8Array> {
-  const paths = Array.from({ length: folders * filesOfEach }, (_, index) => {
-    const [folder, file] = [Math.floor(index / filesOfEach), index % filesOfEach];
-    return `folder-${folder}/file-${file}`;
-  });
-  return Object.fromEntries(paths.map((path) => [path, pseudoRandomBytes(`${element}/${path}`, fileBytes)]));
 }
