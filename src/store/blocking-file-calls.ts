@@ -78,19 +78,23 @@ function turnTaker(): <T>(work: () => T) => Answer<T> {
 }
 
 function stat(path: string): Stats | undefined {
+  const stats = look(path);
+  return stats?.isFile() === true ? stats : undefined;
+}
+
+function folderState(path: string): FolderState | undefined {
+  const stats = look(path);
+  return stats?.isDirectory() === true ? stats : undefined;
+}
+
+function look(path: string): Stats | undefined {
   try {
     // No exception for an absent file: making one costs more than the call.
-    const stats = lstatSync(path, { throwIfNoEntry: false });
-    return stats?.isFile() === true ? stats : undefined;
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
   }
-}
-
-function folderState(path: string): FolderState | undefined {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
-  return stats?.isDirectory() === true ? stats : undefined;
 }
 
 function openFolder(path: string): OpenFolder | undefined {

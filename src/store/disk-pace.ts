@@ -19,7 +19,7 @@ const mostOfOne = 1;
 const [share, mostTogether] = [1 / 16, 4];
 const looksEvery = 16;
 
-/** What that is divided by. Milliseconds. */
+/** Calls in a row should take about so long together. Milliseconds. */
 const rowMs = 2;
 const [fewestInARow, mostInARow] = [16, 512];
 

@@ -45,7 +45,7 @@ export interface FileCalls {
   discard(path: string): Answer<void>;
   /** lstat of a folder; undefined where there is none. */
   folderState(path: string): Answer<FolderState | undefined>;
-  /** Undefined where there is none, or where what is said of it may be of a while ago, as on a network. */
+  /** Undefined where there is none, or where what is said of it may be of a while ago, as on a network, or where the disk makes calls wait. */
   openFolder(path: string): Answer<OpenFolder | undefined>;
   /** Names in a folder; none when it is absent. */
   names(folder: string): Answer<string[]>;

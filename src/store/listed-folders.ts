@@ -49,8 +49,9 @@ export function listedFolders(
   now: () => number = Date.now,
 ): ListedFolders {
   const listed: (ListedFolder | undefined)[] = blobPrefixes.map(() => undefined);
-  /** Looks for nothing since each was listed last. */
+  /** Looks for nothing since each was listed last, and with how many it is worth a try to list it. */
   const looks = new Float64Array(blobPrefixes.length);
+  const enough = new Float64Array(blobPrefixes.length).fill(looksForFolder);
   const due = new Set<number>();
   /** The folder that all of these are in: where it is another one, or has others in it, what is open is somewhere else. */
   let above: FolderState | undefined;
@@ -84,7 +85,7 @@ export function listedFolders(
     const known = listed[folder];
     if (known === undefined) return;
     listed[folder] = undefined;
-    looks[folder] = 0;
+    [looks[folder], enough[folder]] = [0, looksForFolder];
     takenBytes -= known.bits.byteLength;
     known.folder.close();
   }
@@ -96,7 +97,7 @@ export function listedFolders(
       const folder = bytes[row * hashWords * 4] ?? 0;
       if (listed[folder] !== undefined) continue;
       looks[folder] = (looks[folder] ?? 0) + 1;
-      if ((looks[folder] ?? 0) >= looksForFolder) due.add(folder);
+      if ((looks[folder] ?? 0) >= (enough[folder] ?? 0)) due.add(folder);
     }
     if (due.size === 0 || listing) return;
     listing = true;
@@ -115,24 +116,37 @@ export function listedFolders(
   }
 
   async function list(index: number): Promise<void> {
-    if (takenBytes === 0) above = await calls.folderState(objects);
+    // Unless it is listed now, after as many more.
+    enough[index] = (looks[index] ?? 0) + looksForFolder;
     const path = `${objects}/${blobPrefixes[index] ?? ''}`;
-    const folder = isSettled(above) ? await calls.openFolder(path) : undefined;
+    const folder = await calls.openFolder(path);
     if (folder === undefined) return;
+    try {
+      listed[index] = await listOf(index, path, folder);
+      takenBytes += listed[index]?.bits.byteLength ?? 0;
+    } finally {
+      if (listed[index] === undefined) folder.close();
+    }
+  }
+
+  async function listOf(index: number, path: string, folder: OpenFolder): Promise<ListedFolder | undefined> {
+    if (takenBytes === 0) above = await calls.folderState(objects);
     const state = folder.state();
-    const bits = isSettled(state) && isWorthIt(index, state) ? bitsOf(await calls.names(path)) : undefined;
-    if (bits === undefined || takenBytes + bits.byteLength > mostBytes) return folder.close();
-    listed[index] = { folder, state, bits };
-    takenBytes += bits.byteLength;
+    if (!isSettled(above) || !isSettled(state)) return undefined;
+    // As much is done without the list first as it costs.
+    const worth = looksForFolder + (state.size / bytesOfName) * looksForName;
+    if ((looks[index] ?? 0) < worth) {
+      enough[index] = worth;
+      return undefined;
+    }
+    const bits = bitsOf(await calls.names(path));
+    if (takenBytes + bits.byteLength <= mostBytes) return { folder, state, bits };
+    enough[index] = (looks[index] ?? 0) + worth;
+    return undefined;
   }
 
   function isSettled(state: FolderState | undefined): boolean {
     return state !== undefined && now() - state.ctimeMs >= settledMs;
-  }
-
-  /** Whether as much was done without the list as it costs. */
-  function isWorthIt(index: number, { size }: FolderState): boolean {
-    return (looks[index] ?? 0) >= looksForFolder + (size / bytesOfName) * looksForName;
   }
 
   return {

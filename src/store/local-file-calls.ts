@@ -28,6 +28,7 @@ export function localFileCalls(pace: DiskPace = diskPace()): FileCalls {
       return found;
     },
     folderState: (path) => reading().folderState(path),
+    openFolder: (path) => reading().openFolder(path),
     readSmall: (path, least, most) => reading().readSmall(path, least, most),
     readUnnoticed: (path, most) => reading().readUnnoticed(path, most),
   };

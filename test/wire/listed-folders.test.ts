@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failingCalls } from '../support/failing-calls.ts';
 import { freshVolume, withServerOn } from '../support/on-volume.ts';
@@ -38,15 +38,11 @@ testWith('strace')('absent blobs of folders that have not changed need no look a
   });
 });
 
-async function twoServers(t: TestContext, work: (here: Clients, there: Clients) => Promise<void>) {
-  const volume = await freshVolume(t);
-  await withServerOn(volume, {}, async (here) => {
-    await withServerOn(volume, {}, async (there) => await work(here, there));
-  });
-}
-
 test('what another server stores is found at once, though its folder was listed', async (t) => {
-  await twoServers(t, async (here, there) => {
+  const volume = await freshVolume(t);
+  const both = (work: (here: Clients, there: Clients) => Promise<void>) =>
+    withServerOn(volume, {}, (here) => withServerOn(volume, {}, (there) => work(here, there)));
+  await both(async (here, there) => {
     await putBatch(there, blobsOf(100));
     const absent = blobsOf(4000);
     await askOften(here, absent);
